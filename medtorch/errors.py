@@ -13,13 +13,17 @@
     ├── BackendError (RuntimeError)     a backend is missing, or was forced where it cannot run
     ├── MissingDependencyError (ImportError)     an optional package is not installed
     ├── LoadError (ValueError)          a file is refused
+    │   ├── FileMissingError (FileNotFoundError)     there is no such file
+    │   ├── UnreadableError (OSError)   there, but it cannot be read as a file
     │   ├── FormatError                 not the format it claims to be, truncated, contradicting itself
     │   ├── UnsafeError                 asks for something that loading never does
+    │   ├── UnsupportedFileError (UnsupportedError)  holds what PyTorch has and medtorch has not
     │   ├── LimitError                  larger, deeper or more numerous than the limits allow
     │   ├── DigestError                 the bytes are not the expected bytes
     │   ├── SchemaError                 a description does not follow its schema
     │   ├── StateDictError (RuntimeError)        names, shapes or dtypes do not fit the architecture
     │   └── GoldenError                 the loaded model does not give its recorded answers
+    ├── SaveError (OSError)             a file cannot be written, or is not to be overwritten
     ├── DataError (ValueError)          an image or a data set that cannot be used
     ├── ConfigError (ValueError)        a configuration that cannot be used
     └── TrainingError (RuntimeError)    training cannot go on
@@ -87,12 +91,24 @@ class LoadError(MedtorchError, ValueError):
     """A file is refused."""
 
 
+class FileMissingError(LoadError, FileNotFoundError):
+    """There is no such file."""
+
+
+class UnreadableError(LoadError, OSError):
+    """The file is there, but it cannot be read as a file."""
+
+
 class FormatError(LoadError):
     """Not the format it claims to be, truncated, or contradicting itself."""
 
 
 class UnsafeError(LoadError):
     """Asks for something that loading never does."""
+
+
+class UnsupportedFileError(LoadError, UnsupportedError):
+    """The file holds what PyTorch has and medtorch has not: a dtype, a layout, a format."""
 
 
 class LimitError(LoadError):
@@ -113,6 +129,10 @@ class StateDictError(LoadError, RuntimeError):
 
 class GoldenError(LoadError):
     """The loaded model does not give its recorded answers."""
+
+
+class SaveError(MedtorchError, OSError):
+    """A file cannot be written, or is not to be overwritten."""
 
 
 class DataError(MedtorchError, ValueError):
