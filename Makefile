@@ -1,0 +1,59 @@
+# Every target sets up what it needs: a virtual environment in .venv with medtorch and its tools. Needs Python 3.11 or newer, and make.
+# PYTHON=python3.12 picks the interpreter; a C++17 compiler is used if there is one.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+SERVICES := $(basename $(notdir $(wildcard validation/services/*.yaml)))
+PYTEST_ARGS ?=
+
+# Sets the native kernels in stone only when their sources change; an edit of a .py file needs no new install.
+BUILD_INPUTS := pyproject.toml CMakeLists.txt requirements/constraints.txt medtorch/_version.py scripts/setup.sh \
+	$(wildcard medtorch/core/backends/cpu/native/*)
+READY := $(VENV)/.medtorch-ready
+
+.PHONY: help setup demo test test-long lint format image validate lock clean
+help: ## this list
+	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
+
+$(READY): $(BUILD_INPUTS)
+	PYTHON="$(PYTHON)" scripts/setup.sh "$(VENV)"
+	@touch $@
+
+setup: $(READY) ## the virtual environment with everything in it
+
+demo: $(READY) ## train, predict and validate on real images; results in out/demo
+	$(VENV)/bin/medtorch demo --out out/demo
+
+test: $(READY) ## the tests
+	$(PY) -m pytest -m "not slow" $(PYTEST_ARGS)
+
+test-long: $(READY) ## all tests, those that take long too
+	$(PY) -m pytest $(PYTEST_ARGS)
+
+lint: $(READY) ## ruff, mypy --strict, and the arrows between the rooms
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+	$(VENV)/bin/lint-imports
+
+format: $(READY) ## let ruff put the code in shape
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+image: $(READY) ## SERVICE=name [BUNDLE=path BASE_IMAGE=name]: build and validate the image of a service
+	$(PY) -m scripts.image "$(SERVICE)" $(if $(BUNDLE),--bundle "$(BUNDLE)") $(if $(BASE_IMAGE),--base-image "$(BASE_IMAGE)")
+
+validate: $(READY) ## SERVICE=name: the validation report of a service, in out/validation/name
+	$(PY) -m validation run --service "$(SERVICE)" --out "out/validation/$(SERVICE)"
+
+lock: $(READY) ## resolve again which versions are installed here and in the images
+	$(PY) -m scripts.lock
+
+clean: ## remove the virtual environment and everything that was built
+	rm -rf $(VENV) build dist out .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage
+	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +

@@ -1,0 +1,5 @@
+"""What the native module offers to Python."""
+
+compiler: str
+
+def instruction_sets() -> list[str]: ...
