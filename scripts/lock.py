@@ -1,4 +1,4 @@
-"""Resolve which versions are installed: in the checkout (requirements/constraints.txt) and, with digests, in the images (requirements/image*.txt)."""
+"""Resolve which versions are installed, in the checkout and, with digests, in the images."""
 
 from __future__ import annotations
 
@@ -51,7 +51,11 @@ def with_digests(pins: list[Pin]) -> list[Pin]:
     targets = [(python, architecture) for python in PYTHONS for architecture in ARCHITECTURES]
     answers = [resolve(exact, *_wheels_only(*target)) for target in targets]
     return [
-        Pin(pin.name, pin.version, frozenset[str]().union(*(other.sha256 for found in answers for other in found if other.name == pin.name)))
+        Pin(
+            pin.name,
+            pin.version,
+            frozenset[str]().union(*(other.sha256 for found in answers for other in found if other.name == pin.name)),
+        )
         for pin in pins
     ]
 
@@ -64,19 +68,30 @@ def lock_checkout() -> None:
     (FOLDER / "constraints.txt").write_text(HEADER.format(source="pyproject.toml") + "".join(lines), encoding="utf-8")
 
 
-def lock_image(stem: str, *inputs: str) -> None:
-    """Write the versions and digests of one stage of the images."""
-    options = [option for name in inputs for option in ("-r", str(FOLDER / name))]
-    pins = with_digests(resolve([], "-c", str(FOLDER / "constraints.txt"), *options))
-    lines = [f"{pin.name}=={pin.version}" + "".join(f" \\\n    --hash=sha256:{digest}" for digest in sorted(pin.sha256)) + "\n" for pin in pins]
-    (FOLDER / f"{stem}.txt").write_text(HEADER.format(source=" and ".join(inputs)) + "".join(lines), encoding="utf-8")
+def lock_image(stem: str, present: list[Pin]) -> list[Pin]:
+    """Write the versions and digests of what `stem`.in needs on top of what is present already."""
+    known = {pin.name: pin for pin in present}
+    found = resolve([], "-c", str(FOLDER / "constraints.txt"), "-r", str(FOLDER / f"{stem}.in"))
+    clash = [pin.name for pin in found if pin.name in known and pin.version != known[pin.name].version]
+    if clash:
+        raise SystemExit(f"lock: {stem}.in wants other versions than the image has: {', '.join(clash)}")
+    pins = with_digests([pin for pin in found if pin.name not in known])
+    (FOLDER / f"{stem}.txt").write_text(
+        HEADER.format(source=f"{stem}.in") + "".join(map(_line, pins)), encoding="utf-8"
+    )
+    return pins
+
+
+def _line(pin: Pin) -> str:
+    digests = "".join(f" \\\n    --hash=sha256:{digest}" for digest in sorted(pin.sha256))
+    return f"{pin.name}=={pin.version}{digests}\n"
 
 
 def main() -> None:
     """Lock the checkout first: the images take the same versions."""
     lock_checkout()
-    lock_image("image", "image.in")
-    lock_image("image-validate", "image.in", "image-validate.in")
+    lock_image("image-build", [])
+    lock_image("image-validate", lock_image("image", []))
 
 
 if __name__ == "__main__":

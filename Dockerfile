@@ -1,0 +1,74 @@
+# The image of one service: medtorch, one bundle, and the evidence that the two were verified in this very image.
+#
+#   make image SERVICE=nuclei-segmenter      prepares build/image/ (wheels, bundle) and calls a container engine with this file
+#
+# Works unchanged with podman, buildah and docker (BuildKit). Needs no network: every distribution comes from build/image/wheels, by digest.
+ARG BASE_IMAGE=docker.io/library/python:3.11-slim-bookworm
+
+# ---- deps: a virtual environment, made by a pip that stays behind --------------------------------------------------------
+FROM ${BASE_IMAGE} AS deps
+ARG PYTHON_VERSION=3.11
+RUN python3 -c "import sys; found = '%d.%d' % sys.version_info[:2]; sys.exit(found != '${PYTHON_VERSION}' and 'the base image has Python ' + found + ', the wheels are for ${PYTHON_VERSION}')"
+ENV SOURCE_DATE_EPOCH=0 PYTHONHASHSEED=0 PYTHONDONTWRITEBYTECODE=1 PIP_NO_INDEX=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
+COPY requirements/image.txt requirements/image-validate.txt /requirements/
+RUN --mount=type=bind,source=build/image/wheels,target=/wheels \
+    python3 -m venv --without-pip /opt/medtorch \
+ && pip="/opt/medtorch/bin/python $(echo /wheels/pip-*.whl)/pip install --no-compile --find-links /wheels" \
+ && $pip --require-hashes -r /requirements/image.txt \
+ && $pip --no-deps /wheels/medtorch-*.whl \
+ && /opt/medtorch/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/medtorch/lib
+
+# ---- tools: what the tests need, in a folder of their own, so that the environment under test is the one that ships -------
+FROM deps AS tools
+RUN --mount=type=bind,source=build/image/wheels,target=/wheels \
+    /opt/medtorch/bin/python "$(echo /wheels/pip-*.whl)/pip" install --no-compile --find-links /wheels --no-deps --target /opt/tools \
+        --require-hashes -r /requirements/image-validate.txt
+
+# ---- runtime: what will run ------------------------------------------------------------------------------------------------
+FROM ${BASE_IMAGE} AS runtime
+ARG SERVICE
+ARG VERSION
+ARG REVISION
+ARG BASE_IMAGE
+COPY --from=deps /opt/medtorch /opt/medtorch
+COPY build/image/bundle/ /opt/bundle/
+ENV PATH=/opt/medtorch/bin:/usr/local/bin:/usr/bin:/bin PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+LABEL org.opencontainers.image.title="${SERVICE}" \
+      org.opencontainers.image.description="A medtorch service: ${SERVICE}" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.base.name="${BASE_IMAGE}"
+USER 10001:10001
+WORKDIR /tmp
+ENTRYPOINT ["medtorch"]
+CMD ["--help"]
+
+# ---- validate: the runtime stage, tested as it is, as the user it will run as ------------------------------------------------
+FROM runtime AS validate
+ARG SERVICE
+USER 0
+RUN install -d -o 10001 -g 10001 /evidence /opt/source
+USER 10001:10001
+WORKDIR /opt/source
+COPY --from=tools /opt/tools /opt/tools
+COPY --chown=10001:10001 pyproject.toml Dockerfile requirements_trace.yaml ./
+COPY --chown=10001:10001 requirements requirements
+COPY --chown=10001:10001 soup_records soup_records
+COPY --chown=10001:10001 validation validation
+COPY --chown=10001:10001 examples examples
+COPY --chown=10001:10001 tests tests
+ENV PYTHONPATH=/opt/tools HOME=/tmp MEDTORCH_SERVICE_BUNDLE=/opt/bundle
+RUN code=0; python -m validation run --service "${SERVICE}" --out /evidence/report || code=$?; echo "$code" > /evidence/exit_code
+
+# ---- evidence: the report alone, for `--target evidence --output` ------------------------------------------------------------
+FROM scratch AS evidence
+COPY --from=validate /evidence/ /
+
+# ---- gate: PASS (0) and INCOMPLETE (2) may go on, the report says which; anything else ends the build ------------------------
+FROM validate AS gate
+RUN code="$(cat /evidence/exit_code)"; case "$code" in 0|2) ;; *) echo "validation of ${SERVICE} ended with exit code $code" >&2; exit 1 ;; esac
+
+# ---- final -------------------------------------------------------------------------------------------------------------------
+FROM runtime AS final
+COPY --from=gate /evidence/report/ /opt/evidence/

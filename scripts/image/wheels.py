@@ -1,0 +1,50 @@
+"""The wheels of an image: medtorch, built here, and what it needs, as pinned by digest in requirements/."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from scripts.image.errors import ImageError
+
+LOCKS = ("image-build", "image", "image-validate")
+
+
+def gather(folder: Path, *, native: bool) -> Path:
+    """Fill `folder` with every wheel of the image and give back medtorch's own.
+
+    Raises    ImageError if a wheel cannot be had, or, with `native`, if the kernels cannot be built
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for lock in LOCKS:
+        _pip(
+            "download",
+            "--only-binary=:all:",
+            "--no-deps",
+            "--require-hashes",
+            "--dest",
+            str(folder),
+            "-r",
+            f"requirements/{lock}.txt",
+        )
+    _pip(
+        "wheel",
+        "--no-deps",
+        "--wheel-dir",
+        str(folder),
+        ".",
+        MEDTORCH_REQUIRE_NATIVE="1" if native else "",
+        MEDTORCH_PURE="" if native else "1",
+    )
+    return next(folder.glob("medtorch-*.whl"))
+
+
+def _pip(verb: str, *arguments: str, **environment: str) -> None:
+    command = [sys.executable, "-m", "pip", verb, "--quiet", "--disable-pip-version-check", *arguments]
+    chosen = {name: value for name, value in environment.items() if value}
+    if subprocess.run(command, env={**os.environ, **chosen}, stdin=subprocess.DEVNULL, check=False).returncode != 0:
+        raise ImageError(f"pip {verb} failed, see its last lines above")
