@@ -1,0 +1,1 @@
+"""The tests of medtorch and of its validation system, laid out as the rooms are."""
