@@ -10,9 +10,11 @@ FROM ${BASE_IMAGE} AS deps
 ARG PYTHON_VERSION=3.11
 RUN python3 -c "import sys; found = '%d.%d' % sys.version_info[:2]; sys.exit(found != '${PYTHON_VERSION}' and 'the base image has Python ' + found + ', the wheels are for ${PYTHON_VERSION}')"
 ENV SOURCE_DATE_EPOCH=0 PYTHONHASHSEED=0 PYTHONDONTWRITEBYTECODE=1 PIP_NO_INDEX=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
-COPY requirements/image.txt requirements/image-validate.txt /requirements/
+# The list of digests is what the build cache sees of the wheels: a mount is no part of its key.
+COPY requirements/image.txt requirements/image-validate.txt build/image/wheels/SHA256SUMS /requirements/
 RUN --mount=type=bind,source=build/image/wheels,target=/wheels \
-    python3 -m venv --without-pip /opt/medtorch \
+    (cd /wheels && sha256sum --quiet --check /requirements/SHA256SUMS) \
+ && python3 -m venv --without-pip /opt/medtorch \
  && pip="/opt/medtorch/bin/python $(echo /wheels/pip-*.whl)/pip install --no-compile --find-links /wheels" \
  && $pip --require-hashes -r /requirements/image.txt \
  && $pip --no-deps /wheels/medtorch-*.whl \
@@ -59,7 +61,9 @@ COPY --chown=10001:10001 validation validation
 COPY --chown=10001:10001 examples examples
 COPY --chown=10001:10001 tests tests
 ENV PYTHONPATH=/opt/tools HOME=/tmp MEDTORCH_SERVICE_BUNDLE=/opt/bundle
-RUN code=0; python -m validation run --service "${SERVICE}" --out /evidence/report || code=$?; echo "$code" > /evidence/exit_code
+# Evidence is made anew in every build, never taken from a cache: STARTED differs each time.
+ARG STARTED
+RUN echo "validation of ${SERVICE}, started ${STARTED}"; code=0; python -m validation run --service "${SERVICE}" --out /evidence/report || code=$?; echo "$code" > /evidence/exit_code
 
 # ---- evidence: the report alone, for `--target evidence --output` ------------------------------------------------------------
 FROM scratch AS evidence

@@ -7,6 +7,7 @@ import json
 import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 from medtorch._version import __version__
@@ -67,6 +68,7 @@ def build(options: argparse.Namespace, engine: Engine) -> tuple[str, Path]:
         "SERVICE": options.service,
         "VERSION": __version__,
         "REVISION": revision(),
+        "STARTED": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     engine.build(CONTEXT, f"{tag}-evidence", arguments, target="evidence", output=evidence)
     print(f"image: report in {evidence / 'report'}: {verdict(evidence)}", flush=True)
@@ -75,7 +77,13 @@ def build(options: argparse.Namespace, engine: Engine) -> tuple[str, Path]:
 
 
 def verdict(evidence: Path) -> str:
-    """The verdict that the report states."""
+    """The verdict that the report states.
+
+    Raises    ImageError if the validation ended without a report
+    """
+    if not (evidence / "report" / "report.json").is_file():
+        code = (evidence / "exit_code").read_text(encoding="utf-8").strip()
+        raise ImageError(f"the validation in the image ended with exit code {code} and made no report, see above")
     report = json.loads((evidence / "report" / "report.json").read_text(encoding="utf-8"))
     return str(report["verdict"])
 

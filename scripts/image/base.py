@@ -47,7 +47,7 @@ def _from_packages(engine: Engine, tag: str, suite: str) -> None:
     print(f"image: making the base image from Debian {suite}", flush=True)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        command = ["mmdebstrap", "--quiet", "--variant=essential", "--include=python3"]
+        command = ["mmdebstrap", "--quiet", "--variant=essential", "--include=python3,libstdc++6"]
         command += [f"--dpkgopt=path-exclude={pattern}" for pattern in _LEFT_OUT]
         command += ["--dpkgopt=path-include=/usr/share/doc/*/copyright"]
         command += [f'--customize-hook=rm -rf "$1"{pattern}' for pattern in _CLEANED]

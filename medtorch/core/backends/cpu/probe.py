@@ -25,6 +25,6 @@ def native_build() -> NativeBuild | None:
     """
     if importlib.util.find_spec("medtorch.core.backends.cpu._native") is None:
         return None
-    from medtorch.core.backends.cpu import _native
+    from medtorch.core.backends.cpu import _native  # noqa: PLC0415  there is none in a pure install
 
     return NativeBuild(compiler=_native.compiler, instruction_sets=tuple(_native.instruction_sets()))

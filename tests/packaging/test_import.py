@@ -1,0 +1,44 @@
+"""What `import medtorch` brings into a process."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import pytest
+
+from tests.packaging.commands import python
+
+pytestmark = pytest.mark.requirement("REQ-F-INS-002")
+
+LISTING = (
+    "import json, sys; before = set(sys.modules); import {name}; print(json.dumps(sorted(set(sys.modules) - before)))"
+)
+
+
+def modules_of(name: str) -> set[str]:
+    answer = python(LISTING.format(name=name))
+    assert answer.returncode == 0, answer.stdout
+    return {module.split(".")[0] for module in json.loads(answer.stdout)}
+
+
+def test_import_loads_numpy_and_the_standard_library_and_nothing_else():
+    foreign = modules_of("medtorch") - modules_of("numpy") - set(sys.stdlib_module_names) - {"numpy", "medtorch"}
+    assert foreign == set()
+
+
+@pytest.mark.parametrize("name", ["PIL", "yaml", "pytest", "click", "rich", "matplotlib", "cupy", "pydicom", "nibabel"])
+def test_import_works_where_an_extra_is_missing(name):
+    answer = python(f"import sys; sys.modules[{name!r}] = None; import medtorch; print(medtorch.__version__)")
+    assert answer.returncode == 0, answer.stdout
+
+
+def test_import_opens_no_network_and_starts_no_process_or_thread():
+    code = (
+        "import sys, threading, numpy; seen = []\n"
+        "sys.addaudithook(lambda event, args: seen.append(event))\n"
+        "import medtorch\n"
+        "bad = {'socket.connect', 'socket.getaddrinfo', 'subprocess.Popen', 'os.fork', 'os.system'}\n"
+        "print(sorted(bad & set(seen)), threading.active_count(), 'import' in seen)"
+    )
+    assert python(code).stdout.strip() == "[] 1 True"
