@@ -1,0 +1,91 @@
+"""Asks pytest, in a process of its own, which tests there are and which requirements they say they show."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from validation.errors import UsageError
+from validation.scrub import scrub
+
+TOOL_ROOT = Path(__file__).resolve().parent.parent
+COLLECT_SECONDS = 600
+
+
+@dataclass(frozen=True)
+class Collected:
+    """The tests of a checkout: function -> requirement ids; files that could not be collected; pytest's settings."""
+
+    functions: dict[str, frozenset[str]]
+    problems: dict[str, str]
+    settings: dict[str, Any]
+
+
+def collect(root: Path) -> Collected:
+    """Collect all tests under root/tests without running them.
+
+    Raises    UsageError if pytest itself does not work
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        answer = Path(scratch, "collected.json")
+        arguments = [
+            "--collect-only",
+            "-q",
+            "--continue-on-collection-errors",
+            f"--validation-collect={answer}",
+            "tests",
+        ]
+        ended = run_pytest(root, arguments, scratch=Path(scratch), timeout_s=COLLECT_SECONDS)
+        if not answer.is_file():
+            raise UsageError(f"pytest could not collect the tests:\n{scrub(ended.stdout)[-2000:]}")
+        seen = json.loads(answer.read_text(encoding="utf-8"))
+    functions: dict[str, set[str]] = {}
+    for test in seen["collected"]:
+        functions.setdefault(test["function"], set()).update(test["requirements"])
+    return Collected(
+        functions={function: frozenset(ids) for function, ids in functions.items()},
+        problems={bad["path"]: f"{bad['outcome']}: {_last_line(bad['text'])}" for bad in seen["not_collected"]},
+        settings=seen["settings"],
+    )
+
+
+def run_pytest(
+    root: Path,
+    arguments: list[str],
+    *,
+    scratch: Path,
+    timeout_s: float,
+    extra_environment: dict[str, str] | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """Run pytest with the plugin in the checkout `root`.
+
+    Byte code goes to an empty folder, because a test module compiled without the assertion hook would look like a test
+    without assertions; options from outside are dropped, because they could leave tests out.
+    """
+    environment = {key: value for key, value in os.environ.items() if key not in ("PYTEST_ADDOPTS", "PYTHONOPTIMIZE")}
+    paths = [str(root), str(TOOL_ROOT), *filter(None, [environment.get("PYTHONPATH")])]
+    environment |= {"PYTHONPATH": os.pathsep.join(paths), "PYTHONPYCACHEPREFIX": str(scratch / "pycache")}
+    environment |= extra_environment or {}
+    command = [sys.executable, "-m", "pytest", "-p", "validation.plugin", "-p", "no:cacheprovider", f"--rootdir={root}"]
+    return subprocess.run(
+        [*command, *arguments],
+        cwd=root,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
+        timeout=timeout_s,
+        check=False,
+    )
+
+
+def _last_line(text: str) -> str:
+    lines = [line for line in text.strip().splitlines() if line.strip()]
+    return lines[-1].strip() if lines else ""

@@ -1,0 +1,130 @@
+"""The report: its data, and the folder of files in which it is handed over.
+
+report.json      `core`: what was found, the same for the same code, bundle and machine; `volatile`: when, how long
+report.html      the same for reading and printing; made from report.json alone
+junit.xml        the same for build servers
+plan.json        what was to be shown, written before the first test
+outcomes.jsonl   the raw facts of each test, written as soon as it had ended
+pytest.txt       what pytest printed
+digests.json     sha256 of each of these files
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from validation.atomic import write_file
+from validation.canonical import digest, file_sha256, readable_json
+from validation.capabilities import probe
+from validation.distributions import Installed
+from validation.environment import environment
+from validation.evaluate import evaluate
+from validation.findings import Finding
+from validation.html import render_html
+from validation.junit import render_junit
+from validation.limitations import limitations
+from validation.recorder import OUTCOMES_FILE, PLAN_FILE
+from validation.services import Service
+from validation.soup.records import load_records
+from validation.soup.table import soup_table
+
+DIGESTS_FILE = "digests.json"
+REPORT_FILE, HTML_FILE, JUNIT_FILE, OUTPUT_FILE = "report.json", "report.html", "junit.xml", "pytest.txt"
+FILES = (REPORT_FILE, HTML_FILE, JUNIT_FILE, PLAN_FILE, OUTCOMES_FILE, OUTPUT_FILE)
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a report needs beside the files that the test run left."""
+
+    root: Path
+    service: Service
+    bundle: Mapping[str, Any]
+    findings: Sequence[Finding]
+    distributions: list[Installed]
+    made_at: str
+    duration_s: float
+
+
+def write_report(folder: Path, context: Context) -> dict[str, Any]:
+    """Add the report to the folder in which the test run left its plan and outcomes."""
+    report = make_report(folder, context)
+    write_file(folder / REPORT_FILE, readable_json(report))
+    write_file(folder / HTML_FILE, render_html(report).encode())
+    write_file(folder / JUNIT_FILE, render_junit(report))
+    write_file(folder / DIGESTS_FILE, readable_json({name: file_sha256(folder / name) for name in FILES}))
+    return report
+
+
+def read_run(folder: Path) -> tuple[dict[str, Any], str, list[dict[str, Any]]]:
+    """The plan, its digest, and the events of a test run. Raises OSError or ValueError if they cannot be read."""
+    plan = json.loads((folder / PLAN_FILE).read_bytes())
+    lines = (folder / OUTCOMES_FILE).read_text(encoding="utf-8").splitlines()
+    return plan, file_sha256(folder / PLAN_FILE), [json.loads(line) for line in lines]
+
+
+def make_report(folder: Path, context: Context) -> dict[str, Any]:
+    """The report as data."""
+    plan, plan_sha256, events = read_run(folder)
+    given = [finding.as_data() for finding in context.findings]
+    core = {
+        "tool": plan["request"]["tool"],
+        "service": _service(context.service),
+        "bundle": dict(context.bundle),
+        "plan_sha256": plan_sha256,
+        "trace_sha256": plan["trace_sha256"],
+        "source": _source(context.root),
+        "given_findings": given,
+        "evaluation": evaluate(plan, plan_sha256, events, given),
+        "outside": plan["request"]["outside"],
+        "capabilities": _capabilities(plan, events),
+        "environment": environment(context.distributions),
+        "soup": soup_table(load_records(context.root)[0], context.distributions),
+    }
+    core["limitations"] = limitations(core)
+    volatile = {"made_at": context.made_at, "duration_s": context.duration_s}
+    return {"schema": "medtorch.report/1", "core": core, "core_sha256": digest(core), "volatile": volatile}
+
+
+def _service(service: Service) -> dict[str, Any]:
+    return {
+        "name": service.name,
+        "title": service.title,
+        "kind": service.kind,
+        "safety_class": service.safety_class,
+        "intended_use": service.intended_use,
+        "limitations": list(service.limitations),
+        "devices": list(service.devices),
+        "soup": dict(service.soup),
+        "include": list(service.include),
+    }
+
+
+def _capabilities(plan: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """What the probes found in the test process; for those that no test asked for, what they find now."""
+    seen = {need["capability"]: need for event in events if event["event"] == "outcome" for need in event["needs"]}
+    needed = {name for entry in plan["request"]["requirements"] for name in entry["capabilities"]}
+    for name in needed - seen.keys() - {"service_bundle"}:
+        found = probe(name)
+        seen[name] = {"capability": name, "present": found.present, "detail": found.detail}
+    return [seen[name] for name in sorted(seen)]
+
+
+def _source(root: Path) -> dict[str, Any]:
+    """The commit of the checkout, and whether files differ from it; nulls where there is no repository."""
+    commit = _git(root, "rev-parse", "HEAD")
+    changed = _git(root, "status", "--porcelain")
+    return {"commit": commit, "changed_files": None if changed is None else len(changed.splitlines())}
+
+
+def _git(root: Path, *arguments: str) -> str | None:
+    try:
+        answer = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return None
+    return answer.stdout.strip() if answer.returncode == 0 else None

@@ -1,0 +1,136 @@
+"""`run`: execute the tests that a service's requirements need, and write the report."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from validation.atomic import new_directory, write_file
+from validation.bundles import describe_bundle
+from validation.canonical import readable_json
+from validation.check import static_findings
+from validation.collect import run_pytest
+from validation.distributions import installed
+from validation.errors import UsageError
+from validation.findings import Finding
+from validation.recorder import OUTCOMES_FILE, PLAN_FILE
+from validation.report import DIGESTS_FILE, OUTPUT_FILE, Context, write_report
+from validation.request import make_request
+from validation.scrub import scrub
+from validation.services import Service, load_service
+from validation.trace_rules import load_trace
+
+REQUEST_FILE = "request.json"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line of `run` says."""
+
+    service: str
+    out: Path
+    bundle: Path | None
+    sha256: str | None
+    timeout_s: float
+
+
+def run(root: Path, options: Options, say: Callable[[str], None]) -> dict[str, Any]:
+    """Validate one service. Returns the report, which then lies in `options.out`.
+
+    Raises    UsageError if the service is a template, has no bundle, or the target folder is something else
+    Requires  REQ-F-VAL-005
+    """
+    started = time.monotonic()
+    service = load_service(root, options.service)
+    bundle_path, expected = _bundle_of(root, service, options)
+    trace = load_trace(root)
+    bundle = describe_bundle(bundle_path, expected)
+    distributions = installed()
+    findings = [*_relevant(static_findings(root, distributions), service), *_bundle_findings(bundle, service)]
+    request = make_request(service, trace, bundle)
+    say(f"{service.name}: {len(request['requirements'])} requirements, {len(request['required'])} tests")
+    with new_directory(options.out, marker=DIGESTS_FILE) as folder:
+        _run_tests(root, folder, request, bundle_path, options)
+        context = Context(
+            root=root,
+            service=service,
+            bundle=bundle,
+            findings=findings,
+            distributions=distributions,
+            made_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            duration_s=round(time.monotonic() - started, 1),
+        )
+        return write_report(folder, context)
+
+
+def _bundle_of(root: Path, service: Service, options: Options) -> tuple[Path, str | None]:
+    if service.template or service.bundle is None:
+        raise UsageError(
+            f"{service.name} is a template: its owner must first write the service's bundle and claims into "
+            f"validation/services/{service.name}.yaml and set `template: false`; nothing was run"
+        )
+    path = options.bundle if options.bundle is not None else root / service.bundle["path"]
+    expected = options.sha256 or service.bundle["sha256"]
+    return path.resolve(), expected
+
+
+def _relevant(findings: list[Finding], service: Service) -> list[Finding]:
+    """Without what is wrong with other services."""
+    others = ("V01", "V02", "V03", "V04")
+    return [finding for finding in findings if finding.rule not in others or finding.where == service.name]
+
+
+def _bundle_findings(bundle: dict[str, Any], service: Service) -> list[Finding]:
+    found = []
+    if bundle["expected_sha256"] is None:
+        message = "no digest was expected of the bundle (--sha256): the report binds itself to whatever was there"
+        found.append(Finding("V06", service.name, message, "warning"))
+    elif bundle["expected_sha256"] != bundle["sha256"]:
+        message = f"the bundle's digest is {bundle['sha256']}, expected was {bundle['expected_sha256']}"
+        found.append(Finding("V05", service.name, message))
+    return found
+
+
+def _run_tests(root: Path, folder: Path, request: dict[str, Any], bundle: Path, options: Options) -> None:
+    with tempfile.TemporaryDirectory() as scratch:
+        request_file = Path(scratch, REQUEST_FILE)
+        write_file(request_file, readable_json(request))
+        files = sorted({node.split("::", 1)[0] for node in request["required"]})
+        arguments = [
+            "--continue-on-collection-errors",
+            "-q",
+            "--tb=short",
+            *("-o", "enable_assertion_pass_hook=true", "-o", "xfail_strict=true"),
+            *("-o", "empty_parameter_set_mark=fail_at_collect"),
+            f"--validation-request={request_file}",
+            f"--validation-out={folder}",
+            *(file for file in files if (root / file).is_file()),
+        ]
+        environment = {
+            "MEDTORCH_SERVICE": options.service,
+            "MEDTORCH_SERVICE_BUNDLE": str(bundle),
+            "MEDTORCH_SERVICE_BUNDLE_SHA256": options.sha256 or request["bundle_sha256"],
+            "MEDTORCH_SERVICE_ACCEPTANCE": json.dumps(request["acceptance"]),
+        }
+        output = _pytest_output(root, arguments, Path(scratch), options.timeout_s, environment)
+    write_file(folder / OUTPUT_FILE, scrub(output).encode())
+    if not (folder / PLAN_FILE).is_file() or not (folder / OUTCOMES_FILE).is_file():
+        raise UsageError(f"pytest did not get as far as a plan, no report was written:\n{scrub(output)[-3000:]}")
+
+
+def _pytest_output(
+    root: Path, arguments: list[str], scratch: Path, timeout_s: float, environment: dict[str, str]
+) -> str:
+    try:
+        return run_pytest(root, arguments, scratch=scratch, timeout_s=timeout_s, extra_environment=environment).stdout
+    except subprocess.TimeoutExpired as expired:
+        seen: bytes | str = expired.output or b""  # bytes even where text was asked for
+        text = seen.decode("utf-8", "replace") if isinstance(seen, bytes) else seen
+        return f"{text}\nstopped after {timeout_s:.0f} s: the tests without an outcome are NOT_RUN\n"
