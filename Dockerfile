@@ -54,7 +54,8 @@ RUN install -d -o 10001 -g 10001 /evidence /opt/source
 USER 10001:10001
 WORKDIR /opt/source
 COPY --from=tools /opt/tools /opt/tools
-COPY --chown=10001:10001 pyproject.toml Dockerfile requirements_trace.yaml ./
+COPY --chown=10001:10001 pyproject.toml Makefile Dockerfile requirements_trace.yaml ./
+COPY --chown=10001:10001 scripts scripts
 COPY --chown=10001:10001 requirements requirements
 COPY --chown=10001:10001 soup_records soup_records
 COPY --chown=10001:10001 validation validation

@@ -46,7 +46,7 @@ format: $(READY) ## let ruff put the code in shape
 	$(PY) -m ruff format .
 
 image: $(READY) ## SERVICE=name [BUNDLE=path BASE_IMAGE=name]: build and validate the image of a service
-	$(PY) -m scripts.image "$(SERVICE)" $(if $(BUNDLE),--bundle "$(BUNDLE)") $(if $(BASE_IMAGE),--base-image "$(BASE_IMAGE)")
+	$(PY) -m scripts.image "$(SERVICE)" $(if $(BUNDLE),--bundle "$(BUNDLE)") $(if $(BASE_IMAGE),--base-image "$(BASE_IMAGE)") $(IMAGE_ARGS)
 
 validate: $(READY) ## SERVICE=name: the validation report of a service, in out/validation/name
 	$(PY) -m validation run --service "$(SERVICE)" --out "out/validation/$(SERVICE)"

@@ -44,11 +44,11 @@ def gather(folder: Path, *, native: bool) -> Path:
         MEDTORCH_PURE="" if native else "1",
         SOURCE_DATE_EPOCH=_EARLIEST_ZIP_TIME,
     )
-    _write_sums(folder)
+    write_sums(folder)
     return next(folder.glob("medtorch-*.whl"))
 
 
-def _write_sums(folder: Path) -> None:
+def write_sums(folder: Path) -> None:
     """List the digests: the Dockerfile checks them, and an engine sees by them that a wheel has changed."""
     wheels = sorted(folder.glob("*.whl"))
     lines = [f"{hashlib.sha256(wheel.read_bytes()).hexdigest()}  {wheel.name}\n" for wheel in wheels]

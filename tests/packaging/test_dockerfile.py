@@ -75,6 +75,7 @@ def test_the_labels_name_what_the_image_is():
     assert labels == {"title", "description", "version", "revision", "licenses", "base.name"}
 
 
+@pytest.mark.needs("checkout")
 def test_the_context_holds_no_more_than_the_dockerfile_uses():
     allowed = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
     for name in allowed - {"Dockerfile", "build", "build/image"}:

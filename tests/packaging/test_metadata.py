@@ -39,6 +39,7 @@ def test_the_version_is_stated_in_one_place():
     assert re.fullmatch(r"\d+\.\d+\.\d+", __version__)
 
 
+@pytest.mark.needs("checkout")
 def test_the_changelog_has_the_version_that_is_built():
     assert f"## [{__version__}]" in (ROOT / "CHANGELOG.md").read_text()
 

@@ -1,0 +1,142 @@
+"""The tool behind `make image`, with stand-ins for the engines: what it asks of them, what it says when it stops."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from scripts.image import __main__ as tool
+from scripts.image.base import base_image
+from scripts.image.engine import Engine, find_engine
+from scripts.image.errors import ImageError
+from scripts.image.wheels import write_sums
+
+pytestmark = [pytest.mark.requirement("REQ-F-INS-009"), pytest.mark.needs("checkout")]
+
+
+@pytest.fixture
+def programs(tmp_path, monkeypatch):
+    """An empty PATH, and a way to put stand-ins on it that note their arguments; gives back the notes."""
+    folder = tmp_path / "programs"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", str(folder))
+
+    def add(name: str, body: str) -> Path:
+        path = folder / name
+        path.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/{name}.calls\n{body}\n')
+        path.chmod(path.stat().st_mode | stat.S_IXUSR)
+        return tmp_path / f"{name}.calls"
+
+    return add
+
+
+def test_without_an_engine_the_tool_says_what_it_needs(programs, tmp_path):
+    with pytest.raises(ImageError, match="needs podman, buildah or a reachable docker; none of them answers here"):
+        find_engine(tmp_path / "work")
+
+
+def test_an_engine_that_does_not_answer_is_passed_over(programs, tmp_path):
+    programs("podman", "exit 125")
+    programs("docker", "exit 0")
+    assert find_engine(tmp_path / "work").name == "docker"
+
+
+def test_podman_comes_first_and_gets_settings_of_its_own(programs, tmp_path):
+    for name in ("docker", "buildah", "podman"):
+        programs(name, "exit 0")
+    engine = find_engine(tmp_path / "work", storage=tmp_path / "store")
+    assert engine.name == "podman"
+    settings = Path(engine.settings["CONTAINERS_STORAGE_CONF"]).read_text()
+    assert f'graphroot = "{tmp_path}/store/graph"' in settings
+
+
+def test_a_build_has_no_network_and_passes_every_argument(programs, tmp_path):
+    calls = programs("podman", "exit 0")
+    Engine("podman").build(
+        tmp_path, "name:1", {"SERVICE": "s", "VERSION": "1"}, target="evidence", output=tmp_path / "o"
+    )
+    said = calls.read_text()
+    assert said.startswith("build --network none --tag name:1 ")
+    for part in (
+        "--build-arg SERVICE=s",
+        "--build-arg VERSION=1",
+        "--target evidence",
+        f"--output type=local,dest={tmp_path}/o",
+    ):
+        assert part in said
+
+
+def test_a_failed_build_is_an_error(programs, tmp_path):
+    programs("buildah", "exit 1")
+    with pytest.raises(ImageError, match=r"^buildah build failed, see its last lines above$"):
+        Engine("buildah").build(tmp_path, "name:1", {})
+
+
+def test_an_image_that_the_engine_does_not_know_has_no_digest(programs):
+    programs("podman", "exit 1")
+    with pytest.raises(ImageError, match="podman does not know the image name:1"):
+        Engine("podman").image_id("name:1")
+
+
+@pytest.mark.parametrize(
+    ("engine", "shape"), [("podman", "{{.Id}}"), ("docker", "{{.Id}}"), ("buildah", "{{.FromImageID}}")]
+)
+def test_the_digest_is_the_image_id_in_one_form(programs, engine, shape):
+    calls = programs(engine, f"echo {'a' * 64}")
+    assert Engine(engine).image_id("name:1") == "sha256:" + "a" * 64
+    assert shape in calls.read_text()
+
+
+def test_a_base_image_that_can_neither_be_made_nor_pulled_is_asked_for(programs):
+    programs("docker", "exit 1")
+    with pytest.raises(ImageError, match=r"^no base image: .* cannot be pulled.*; name one with --base-image$"):
+        base_image(Engine("docker"))
+
+
+def test_a_service_that_is_not_defined_is_refused_by_name(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    options = tool.parse(["no-such-service", "--bundle", str(tmp_path)])
+    with pytest.raises(ImageError, match=r"no service of this name: validation/services/no-such-service\.yaml"):
+        tool.prepare(options)
+
+
+def test_a_folder_that_is_no_bundle_is_refused_by_name(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    service = tmp_path / "validation/services/s.yaml"
+    service.parent.mkdir(parents=True)
+    service.touch()
+    with pytest.raises(ImageError, match=r"not a bundle, it holds no bundle.json: .*elsewhere"):
+        tool.prepare(tool.parse(["s", "--bundle", str(tmp_path / "elsewhere")]))
+
+
+def test_the_verdict_comes_from_the_report(tmp_path):
+    (tmp_path / "report").mkdir()
+    (tmp_path / "report/report.json").write_text(json.dumps({"verdict": "INCOMPLETE"}))
+    assert tool.verdict(tmp_path) == "INCOMPLETE"
+
+
+def test_a_validation_without_a_report_is_an_error_with_its_exit_code(tmp_path):
+    (tmp_path / "exit_code").write_text("4\n")
+    with pytest.raises(ImageError, match="the validation in the image ended with exit code 4 and made no report"):
+        tool.verdict(tmp_path)
+
+
+def test_the_wheels_are_listed_with_their_digests_in_order(tmp_path):
+    (tmp_path / "b.whl").write_bytes(b"abc")
+    (tmp_path / "a.whl").write_bytes(b"")
+    write_sums(tmp_path)
+    assert (tmp_path / "SHA256SUMS").read_text() == (  # digests of FIPS 180-4: the empty message and "abc"
+        "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855  a.whl\n"
+        "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad  b.whl\n"
+    )
+
+
+def test_the_machine_s_own_environment_reaches_the_engine(programs, tmp_path, monkeypatch):
+    programs("podman", f'echo "$CONTAINERS_CONF $DOCKER_BUILDKIT" > {tmp_path}/seen')
+    Engine("podman", {"CONTAINERS_CONF": "chosen"}).build(tmp_path, "name:1", {})
+    assert (tmp_path / "seen").read_text() == "chosen 1\n"
+    assert "CONTAINERS_CONF" not in os.environ
