@@ -1,0 +1,407 @@
+"""The tape and the backward pass.
+
+`run` carries an op out and, where a gradient is wanted, leaves a Node that remembers what the op's vjp asks for.
+`backward_pass` walks the nodes from the outputs to the leaves, newest first, so that the order in which gradients are
+added depends on the program alone.
+
+Source    reverse accumulation: Griewank & Walther, Evaluating Derivatives, 2008, chapter 3; semantics of torch.autograd
+Requires  REQ-F-AUT-001
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import math
+import weakref
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from medtorch.core.backends import kernels_for, move
+from medtorch.core.modes import STATE, set_grad_enabled
+from medtorch.core.ops.op import Op
+from medtorch.core.promotion import promote
+from medtorch.core.spec import Spec, describe
+from medtorch.errors import AutogradError, DeviceError, ModifiedError
+
+if TYPE_CHECKING:
+    from medtorch.core.tensor import Tensor
+
+Edge = tuple["Node", int]
+_sequence = itertools.count()
+
+
+class Saved:
+    """A tensor kept for the backward pass, with the version it had."""
+
+    __slots__ = ("_array", "_output", "_tensor", "_version")
+
+    def __init__(self, tensor: Tensor, output: int | None = None) -> None:
+        if tensor._inference:
+            raise AutogradError("an inference tensor cannot be saved for backward; make a normal one with clone()")
+        # An output holds its node; keeping only its array here avoids a cycle through the node.
+        self._tensor = tensor if output is None else None
+        self._array, self._output = (None, None) if output is None else (tensor, output)
+        if output is not None:
+            self._array = tensor.detach()
+        self._version = tensor._version
+
+    def unpack(self, node: Node) -> Tensor:
+        kept = self._tensor if self._tensor is not None else self._array
+        assert_unchanged(kept, self._version, node)  # type: ignore[arg-type]
+        if self._tensor is not None:
+            return self._tensor
+        return self._array._attached(node, self._output)  # type: ignore[union-attr,arg-type,no-any-return]
+
+
+def assert_unchanged(tensor: Tensor, version: int, node: Node) -> None:
+    """Raise ModifiedError if `tensor` was changed in place since `version`."""
+    if tensor._version != version:
+        raise ModifiedError(
+            f"{node.name()}: a tensor saved for backward was changed in place: it is at version {tensor._version}, "
+            f"backward needs version {version}{describe(tensor=tensor.spec)}"
+        )
+
+
+class Node:
+    """One step of the backward pass: takes gradients of its outputs, gives gradients of its inputs."""
+
+    def __init__(self, edges: Sequence[Edge | None], out_specs: Sequence[Spec]) -> None:
+        self.edges = tuple(edges)
+        self.out_specs = tuple(out_specs)
+        self.sequence = next(_sequence)
+        self.hooks: dict[int, dict[int, Callable[[Tensor], Tensor | None]]] = {}
+        self.retaining: dict[int, weakref.ref[Tensor]] = {}
+
+    def pull(self, dys: list[Tensor | None]) -> Sequence[Tensor | None]:
+        raise NotImplementedError
+
+    def release(self) -> None:
+        """Forget what was saved."""
+
+    def name(self) -> str:
+        return type(self).__name__
+
+    @property
+    def next_functions(self) -> tuple[tuple[Node | None, int], ...]:
+        return tuple((None, 0) if edge is None else edge for edge in self.edges)
+
+    def __repr__(self) -> str:
+        return f"<{self.name()}>"
+
+    def hooked(self, nr: int, dy: Tensor) -> Tensor:
+        """`dy` after the hooks of output `nr`, and kept where retain_grad asked for it."""
+        for hook in list(self.hooks.get(nr, {}).values()):
+            changed = hook(dy)
+            if changed is not None:
+                dy = changed
+        keeper = self.retaining.get(nr)
+        tensor = None if keeper is None else keeper()
+        if tensor is not None:
+            tensor.grad = dy if tensor.grad is None else tensor.grad + dy
+        return dy
+
+
+class OpNode(Node):
+    """A recorded op."""
+
+    def __init__(self, op: Op, inputs: tuple[Tensor | None, ...], needs: tuple[bool, ...], outputs: tuple[Tensor, ...]) -> None:
+        edges = [edge_of(t) if need else None for t, need in zip(inputs, needs, strict=True)]  # type: ignore[arg-type]
+        super().__init__(edges, [t.spec for t in outputs])
+        self.op, self.needs = op, needs
+        self.in_specs = tuple(None if t is None else t.spec for t in inputs)
+        self.saved: dict[str, Any] | None = {}
+        for want in op.wants:
+            if want == "y":
+                self.saved[want] = tuple(Saved(t, nr) for nr, t in enumerate(outputs))
+            elif want in op.inputs:
+                tensors = inputs if op.variadic else (inputs[op.inputs.index(want)],)
+                self.saved[want] = tuple(None if t is None else Saved(t) for t in tensors)
+
+    def name(self) -> str:
+        return "".join(word.capitalize() for word in self.op.name.split("_")) + "Backward0"
+
+    def release(self) -> None:
+        self.saved = None
+
+    def pull(self, dys: list[Tensor | None]) -> Sequence[Tensor | None]:
+        if self.saved is None:
+            raise AutogradError(
+                f"{self.name()}: this graph was gone through once and its saved values are freed; "
+                "pass retain_graph=True to the first backward() to go through it twice"
+            )
+        found = self.op.vjp(*(self._argument(want, dys) for want in self.op.wants))
+        grads = found if isinstance(found, tuple) else (found,)
+        if len(grads) != len(self.needs):
+            raise AutogradError(f"{self.name()}: gives {len(grads)} gradients for {len(self.needs)} inputs")
+        for grad, spec, need in zip(grads, self.in_specs, self.needs, strict=True):
+            if need and grad is not None and spec is not None and grad.shape != spec.shape:
+                raise AutogradError(f"{self.name()}: gradient of shape {grad.shape} for an input of shape {spec.shape}")
+        return grads
+
+    def _argument(self, want: str, dys: list[Tensor | None]) -> Any:
+        if want == "dy":
+            return dys[0] if len(self.out_specs) == 1 else tuple(dys)
+        if want == "needs":
+            return self.needs
+        if want == "y_spec":
+            return self.out_specs[0] if len(self.out_specs) == 1 else self.out_specs
+        if want.endswith("_spec"):
+            specs = self.in_specs if self.op.variadic else self.in_specs[self.op.inputs.index(want[:-5])]
+            return specs
+        assert self.saved is not None
+        values = tuple(None if s is None else s.unpack(self) for s in self.saved[want])
+        return values if (self.op.variadic and want != "y") or (want == "y" and len(values) > 1) else values[0]
+
+
+class AccumulateGrad(Node):
+    """The end of the walk: adds what arrives to a leaf's `grad`."""
+
+    def __init__(self, leaf: Tensor) -> None:
+        super().__init__((), (leaf.spec,))
+        self.variable = leaf
+        self.sequence = 1 << 62  # as soon as it is complete, so that the gradient's memory is free for others
+        self.after: dict[int, Callable[[Tensor], None]] = {}
+
+    def pull(self, dys: list[Tensor | None]) -> Sequence[Tensor | None]:
+        dy, leaf = dys[0], self.variable
+        if dy is None:
+            return ()
+        if leaf.grad is None:
+            # A copy of its own: the same array may be on its way to other leaves, and users change .grad in place.
+            leaf.grad = dy.clone() if STATE.grad else dy.detach().clone()
+        else:
+            leaf.grad = leaf.grad + dy
+        for hook in list(self.after.values()):
+            hook(leaf)
+        return ()
+
+
+def edge_of(tensor: Tensor) -> Edge | None:
+    """Where the gradient of `tensor` goes."""
+    if not tensor.requires_grad:
+        return None
+    if tensor.grad_fn is not None:
+        return tensor.grad_fn, tensor._output_nr
+    node = None if tensor._accumulator is None else tensor._accumulator()
+    if node is None:
+        node = AccumulateGrad(tensor)
+        tensor._accumulator = weakref.ref(node)
+    return node, 0
+
+
+def run(op: Op, inputs: Sequence[Any]) -> Any:
+    """Carry `op` out on tensors (None for an absent input, numbers where the op promotes) and record it if needed.
+
+    Raises    DeviceError for tensors on different devices; whatever the op's check raises
+    """
+    tensors = promote(op, inputs)
+    specs = [None if t is None else t.spec for t in tensors]
+    place = _common_device(op, specs)
+    if place is None:
+        tensors, place = _bring_scalars(tensors)
+        specs = [None if t is None else t.spec for t in tensors]
+    op.check(*specs)
+    found = op.forward(kernels_for(place), *(None if t is None else t._array for t in tensors))
+    arrays = found if isinstance(found, tuple) else (found,)
+    first = next(t for t in tensors if t is not None)
+    outputs = tuple(first._made(array, place) for array in arrays)
+    if op.views:
+        for nr, out in enumerate(outputs):
+            out._become_view(first, op, nr)
+    record(op, tensors, outputs)
+    return outputs if isinstance(found, tuple) else outputs[0]
+
+
+def record(op: Op, tensors: tuple[Tensor | None, ...], outputs: tuple[Tensor, ...]) -> None:
+    """Leave a node behind `outputs` where recording is on and an input wants a gradient."""
+    if not STATE.grad:
+        return
+    needs = tuple(t is not None and t.requires_grad for t in tensors)
+    if not any(needs) or not any(t.dtype.is_floating_point for t in outputs):
+        return
+    node = OpNode(op, tensors, needs, outputs)
+    for nr, out in enumerate(outputs):
+        if out.dtype.is_floating_point:
+            out._set_node(node, nr)
+
+
+def _common_device(op: Op, specs: Sequence[Spec | None]) -> Any:
+    """The one device of all, or None where 0-d CPU tensors meet a tensor elsewhere and may be brought there."""
+    places = {s.device for s in specs if s is not None}
+    if len(places) == 1:
+        return places.pop()
+    far = {s.device for s in specs if s is not None and not (s.ndim == 0 and s.device.type == "cpu")}
+    if len(far) != 1 or op.promotes == "none":
+        names = op.inputs if not op.variadic else tuple(f"{op.inputs[-1]}[{i}]" for i in range(len(specs)))
+        raise DeviceError(f"{op.name}: tensors on different devices{describe(**dict(zip(names, specs, strict=True)))}")
+    return None
+
+
+def _bring_scalars(tensors: tuple[Tensor | None, ...]) -> tuple[tuple[Tensor | None, ...], Any]:
+    place = next(t.device for t in tensors if t is not None and not (t.ndim == 0 and t.device.type == "cpu"))
+    return tuple(t if t is None or t.device == place else t._made(move(t._array, place), place) for t in tensors), place
+
+
+def backward_pass(
+    roots: Sequence[tuple[Edge, Tensor]], *, retain_graph: bool, create_graph: bool, targets: Sequence[Edge] | None = None
+) -> list[Tensor | None]:
+    """Send the gradients of `roots` to the leaves; or, with `targets`, collect those that arrive there instead."""
+    wanted = None if targets is None else {(id(node), nr): None for node, nr in targets}
+    collected: dict[tuple[int, int], Tensor | None] = dict(wanted or {})
+    reachable, pending = _survey([edge[0] for edge, _ in roots], targets)
+    waiting: dict[int, list[Tensor | None]] = {}
+    ready: list[tuple[int, int, Node]] = []
+    with set_grad_enabled(create_graph):
+        for (node, nr), grad in roots:
+            if id(node) in reachable:
+                _add(waiting, node, nr, grad)
+        starts = {id(edge[0]): edge[0] for edge, _ in roots if id(edge[0]) in reachable}
+        for node in starts.values():
+            if pending.get(id(node), 0) == 0:
+                heapq.heappush(ready, (-node.sequence, id(node), node))
+        while ready:
+            node = heapq.heappop(ready)[2]
+            dys = waiting.pop(id(node), [None] * len(node.out_specs))
+            dys = [None if dy is None else node.hooked(nr, dy) for nr, dy in enumerate(dys)]
+            if wanted is not None:
+                for nr, dy in enumerate(dys):
+                    if (id(node), nr) in wanted:
+                        collected[id(node), nr] = dy
+            grads = _pull(node, dys, wanted is not None)
+            if not retain_graph:
+                node.release()
+            for place, edge in enumerate(node.edges):
+                if edge is None or id(edge[0]) not in reachable:
+                    continue
+                if grads is not None and grads[place] is not None:
+                    _add(waiting, edge[0], edge[1], grads[place])  # type: ignore[arg-type]
+                pending[id(edge[0])] -= 1
+                if pending[id(edge[0])] == 0:
+                    heapq.heappush(ready, (-edge[0].sequence, id(edge[0]), edge[0]))
+    return [collected[id(node), nr] for node, nr in targets or ()]
+
+
+def _pull(node: Node, dys: list[Tensor | None], collecting: bool) -> Sequence[Tensor | None] | None:
+    if all(dy is None for dy in dys) or (collecting and isinstance(node, AccumulateGrad)):
+        return None
+    return node.pull(dys)
+
+
+def _survey(starts: Sequence[Node], targets: Sequence[Edge] | None) -> tuple[set[int], dict[int, int]]:
+    """The nodes to visit (with `targets`, only those on a way to one), and how many edges lead into each from those."""
+    order: list[Node] = []
+    seen: set[int] = set()
+    stack = list(starts)
+    while stack:
+        node = stack.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        order.append(node)
+        stack.extend(edge[0] for edge in node.edges if edge is not None)
+    if targets is None:
+        useful = seen
+    else:
+        useful = {id(node) for node, _ in targets}
+        # A node is always newer than what it leads to, the leaves' nodes aside, which lead nowhere.
+        for node in sorted(order, key=lambda n: -1 if isinstance(n, AccumulateGrad) else n.sequence):
+            if any(edge is not None and id(edge[0]) in useful for edge in node.edges):
+                useful.add(id(node))
+        useful &= seen
+    pending: dict[int, int] = {}
+    for node in order:
+        if id(node) in useful:
+            for edge in node.edges:
+                if edge is not None and id(edge[0]) in useful:
+                    pending[id(edge[0])] = pending.get(id(edge[0]), 0) + 1
+    return useful, pending
+
+
+def _add(waiting: dict[int, list[Tensor | None]], node: Node, nr: int, grad: Tensor) -> None:
+    slots = waiting.setdefault(id(node), [None] * len(node.out_specs))
+    present = slots[nr]
+    slots[nr] = grad if present is None else present + grad
+
+
+def _root(tensor: Tensor, grad: Tensor | None, create_graph: bool) -> tuple[Edge, Tensor]:
+    edge = edge_of(tensor)
+    if edge is None:
+        raise AutogradError(f"backward: the tensor does not require grad and has no grad_fn{describe(tensor=tensor.spec)}")
+    if grad is None:
+        if math.prod(tensor.shape) != 1:
+            raise AutogradError(f"backward: the gradient can be left out for a single number only{describe(tensor=tensor.spec)}")
+        return edge, tensor.detach().new_ones(tensor.shape)
+    if grad.shape != tensor.shape:
+        raise AutogradError(f"backward: gradient and tensor differ in shape{describe(tensor=tensor.spec, gradient=grad.spec)}")
+    return edge, grad if create_graph else grad.detach()
+
+
+def _listed(value: Any) -> tuple[Any, ...]:
+    return tuple(value) if isinstance(value, (list, tuple)) else (value,)
+
+
+def backward(
+    tensors: Tensor | Sequence[Tensor],
+    grad_tensors: Tensor | Sequence[Tensor | None] | None = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    inputs: Tensor | Sequence[Tensor] | None = None,
+) -> None:
+    """Add the gradients of `tensors` to the `.grad` of the leaves they came from (or of `inputs` only).
+
+    Raises    AutogradError if there is nothing to go back along, or the graph was freed; ModifiedError
+    Source    semantics of torch.autograd.backward
+    """
+    outs = _listed(tensors)
+    grads = (None,) * len(outs) if grad_tensors is None else _listed(grad_tensors)
+    if len(grads) != len(outs):
+        raise AutogradError(f"backward: {len(outs)} tensors but {len(grads)} gradients")
+    roots = [_root(t, g, create_graph) for t, g in zip(outs, grads, strict=True)]
+    keep = create_graph if retain_graph is None else retain_graph
+    if inputs is None:
+        backward_pass(roots, retain_graph=keep, create_graph=create_graph)
+        return
+    leaves = _listed(inputs)
+    targets = [_target(t) for t in leaves]
+    found = backward_pass(roots, retain_graph=keep, create_graph=create_graph, targets=targets)
+    for leaf, dy in zip(leaves, found, strict=True):
+        if dy is not None:
+            leaf.grad = dy.clone() if leaf.grad is None else leaf.grad + dy
+
+
+def _target(tensor: Tensor) -> Edge:
+    edge = edge_of(tensor)
+    if edge is None:
+        raise AutogradError(f"grad: an input does not require grad{describe(input=tensor.spec)}")
+    return edge
+
+
+def grad(
+    outputs: Tensor | Sequence[Tensor],
+    inputs: Tensor | Sequence[Tensor],
+    grad_outputs: Tensor | Sequence[Tensor | None] | None = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    allow_unused: bool | None = None,
+    is_grads_batched: bool = False,
+    materialize_grads: bool = False,
+) -> tuple[Tensor | None, ...]:
+    """The gradients of `outputs` with respect to `inputs`; with `create_graph` they can be differentiated again.
+
+    Raises    AutogradError if an input is not part of the graph, unless `allow_unused` (None) or `materialize_grads` (zeros)
+    Source    semantics of torch.autograd.grad
+    """
+    if is_grads_batched:
+        raise AutogradError("grad: is_grads_batched is not supported")
+    outs, ins = _listed(outputs), _listed(inputs)
+    given = (None,) * len(outs) if grad_outputs is None else _listed(grad_outputs)
+    roots = [_root(t, g, create_graph) for t, g in zip(outs, given, strict=True)]
+    keep = create_graph if retain_graph is None else retain_graph
+    found = backward_pass(roots, retain_graph=keep, create_graph=create_graph, targets=[_target(t) for t in ins])
+    for place, dy in enumerate(found):
+        if dy is None and materialize_grads:
+            found[place] = ins[place].detach().new_zeros(ins[place].shape)
+        elif dy is None and not allow_unused:
+            raise AutogradError(f"grad: input {place} was not used for the outputs; allow_unused=True gives None for it")
+    return tuple(found)

@@ -1,0 +1,49 @@
+"""The kernels of a device, and the way of arrays between devices.
+
+Requires  REQ-F-GPU-001, REQ-F-TEN-005
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from medtorch.core.backends.reference import ReferenceKernels
+from medtorch.core.devices import device
+from medtorch.errors import BackendError
+
+if TYPE_CHECKING:
+    from medtorch.core.kernels import Kernels
+
+ISA_VARIABLE = "MEDTORCH_CPU_ISA"
+_REFERENCE = ReferenceKernels(np)
+
+
+def kernels_for(place: device) -> Kernels:
+    """The kernels that run on `place`. Raises DeviceError where a CUDA device is not there."""
+    return _cpu() if place.type == "cpu" else _cuda(place)
+
+
+@cache
+def _cpu() -> Kernels:
+    wanted = os.environ.get(ISA_VARIABLE, "reference")
+    if wanted != "reference":
+        raise BackendError(f"{ISA_VARIABLE}={wanted}: this build has no such kernel set; have reference")
+    return _REFERENCE
+
+
+@cache
+def _cuda(place: device) -> Kernels:
+    from medtorch.core.backends.cuda import kernels  # noqa: PLC0415  the one door to CuPy
+
+    return kernels(place)
+
+
+def move(array: Any, place: device) -> Any:
+    """`array` on `place`, copied if it is elsewhere."""
+    if place.type == "cpu":
+        return array if isinstance(array, np.ndarray) else array.get()
+    return _cuda(place).from_host(array)

@@ -1,0 +1,108 @@
+"""Changing a tensor in place: the numbers are written, the version rises, and the tape tells the story without it.
+
+On the tape an in-place change of a tensor is a new value under the old name. A change through a view is a new value of
+the view's base with a part replaced (`SetView`), and every view of that base is read afresh from it.
+
+Source    semantics of torch's in-place ops and views (version counters, rebased history)
+Requires  REQ-F-AUT-003
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from medtorch.core import dtypes
+from medtorch.core.autograd import OpNode
+from medtorch.core.modes import STATE, enable_grad
+from medtorch.core.ops.copy import Overwrite, SetView
+from medtorch.core.spec import describe
+from medtorch.errors import AutogradError, DtypeError, ShapeError
+
+if TYPE_CHECKING:
+    from medtorch.core.tensor import Tensor
+
+
+def inplace(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The in-place form of an op's function: `add` -> `add_`."""
+
+    @functools.wraps(function)
+    def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        guard(self, function.__name__ + "_")
+        return assign(self, function(self, *args, **kwargs), function.__name__ + "_")
+
+    method.__name__ = method.__qualname__ = function.__name__ + "_"
+    return method
+
+
+def overwrite(target: Tensor, value: Any, name: str) -> Tensor:
+    """`target` takes the numbers of `value`, a tensor or a number, stretched to its shape and cast to its dtype."""
+    guard(target, name)
+    if not hasattr(value, "_run"):
+        value = target._scalar(value, target.dtype)
+    elif value.device != target.device:
+        value = value.to(target.device)
+    if STATE.grad and (target.requires_grad or value.requires_grad):
+        return assign(target, Overwrite()(target, value.to(target.dtype)), name)
+    Overwrite().check(target.spec, value.spec)
+    target._array[...] = value._array
+    target._counter[0] += 1
+    return target
+
+
+def guard(target: Tensor, name: str) -> None:
+    """Raise where `target` may not be changed in place."""
+    shown = describe(tensor=target.spec)
+    if target._inference and not STATE.inference:
+        raise AutogradError(f"{name}: an inference tensor can be changed in place in inference mode only{shown}")
+    if any(stride == 0 and size > 1 for stride, size in zip(target._array.strides, target.shape, strict=True)):
+        raise ShapeError(f"{name}: several elements of the tensor share one place in memory; clone() it first{shown}")
+    if not STATE.grad:
+        return
+    owner = target if target._base is None else target._base
+    if owner.requires_grad and owner.grad_fn is None:
+        kind = "a leaf" if owner is target else "a view of a leaf"
+        raise AutogradError(f"{name}: {kind} that requires grad cannot be changed in place while recording{shown}")
+    if target._view_kind and target.requires_grad:
+        raise AutogradError(f"{name}: this view was made {target._view_kind} and cannot be changed in place{shown}")
+
+
+def assign(target: Tensor, value: Tensor, name: str) -> Tensor:
+    """Write `value` into the memory of `target` and let the tape follow. The caller has asked `guard`."""
+    if value.shape != target.shape:
+        raise ShapeError(f"{name}: the result does not fit{describe(tensor=target.spec, result=value.spec)}")
+    if value.dtype is not target.dtype:
+        if not dtypes.can_cast(value.dtype, target.dtype):
+            raise DtypeError(f"{name}: result {value.dtype.name} cannot be written into {target.dtype.name}{describe(tensor=target.spec)}")
+        value = value.to(target.dtype)
+    needs_history = STATE.grad and (target.requires_grad or value.requires_grad)
+    if needs_history and target._view_kind:
+        raise AutogradError(f"{name}: this view was made {target._view_kind} and cannot be changed in place{describe(tensor=target.spec)}")
+    node = None
+    if needs_history and target._base is not None:
+        operands = (target._base, value)
+        needs = (target._base.requires_grad, value.requires_grad)
+        node = OpNode(SetView(target._view_ops), operands, needs, (target._base,))
+    target._array[...] = value._array
+    target._counter[0] += 1
+    if node is not None:
+        target._base._set_node(node, 0)
+        refresh_view(target)
+    elif needs_history:
+        target._set_node(value.grad_fn, value._output_nr)
+    return target
+
+
+def refresh_view(view: Tensor) -> None:
+    """Read a view's place on the tape afresh from its base, whose numbers have changed since."""
+    view._view_version = view._counter[0]
+    base = view._base
+    if base is None or view._view_kind or not base.requires_grad:
+        return
+    with enable_grad():
+        again = base
+        for op, nr in view._view_ops:
+            out = op(again)
+            again = out[nr] if isinstance(out, tuple) else out
+    view._set_node(again._grad_fn, again._output_nr)

@@ -1,0 +1,103 @@
+"""Whether ops are recorded: a switch of each thread, turned by context managers that are decorators too.
+
+Source    semantics of torch.no_grad, torch.enable_grad, torch.set_grad_enabled, torch.inference_mode
+Requires  REQ-F-AUT-002
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable
+from typing import Any, Self, TypeVar
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class _State(threading.local):
+    grad = True
+    inference = False
+
+
+STATE = _State()
+
+
+def is_grad_enabled() -> bool:
+    """Whether ops on tensors that require a gradient are recorded in this thread."""
+    return STATE.grad
+
+
+def is_inference_mode_enabled() -> bool:
+    """Whether new tensors are inference tensors, which can never take part in a backward pass."""
+    return STATE.inference
+
+
+class _Mode:
+    """Set the two switches on entry, put them back on exit."""
+
+    def __init__(self, *, grad: bool, inference: bool | None = None) -> None:
+        self._wanted = (grad, inference)
+        self._before: list[tuple[bool, bool]] = []
+
+    def __enter__(self) -> Self:
+        self._before.append((STATE.grad, STATE.inference))
+        grad, inference = self._wanted
+        STATE.grad = grad
+        if inference is not None:
+            STATE.inference = inference
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        STATE.grad, STATE.inference = self._before.pop()
+
+    def __call__(self, function: F) -> F:
+        @functools.wraps(function)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            with self:
+                return function(*args, **kwargs)
+
+        return wrapper  # type: ignore[return-value]
+
+
+class _BareDecorator(type):
+    """Lets `@no_grad` stand without brackets, as torch does."""
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        if len(args) == 1 and not kwargs and callable(args[0]):
+            return super().__call__()(args[0])
+        return super().__call__(*args, **kwargs)
+
+
+class no_grad(_Mode, metaclass=_BareDecorator):  # noqa: N801
+    """Nothing inside is recorded."""
+
+    def __init__(self) -> None:
+        super().__init__(grad=False)
+
+
+class enable_grad(_Mode, metaclass=_BareDecorator):  # noqa: N801
+    """Recording is on inside, also within `no_grad`."""
+
+    def __init__(self) -> None:
+        super().__init__(grad=True)
+
+
+class inference_mode(_Mode, metaclass=_BareDecorator):  # noqa: N801
+    """Nothing inside is recorded, and what is made inside can never be."""
+
+    def __init__(self, mode: bool = True) -> None:
+        super().__init__(grad=not mode and STATE.grad, inference=mode)
+
+
+class set_grad_enabled(_Mode):  # noqa: N801
+    """Turn recording on or off, at once and, used as a context, until its end."""
+
+    def __init__(self, mode: bool) -> None:
+        super().__init__(grad=bool(mode))
+        self._outside = (STATE.grad, STATE.inference)
+        STATE.grad = bool(mode)
+
+    def __enter__(self) -> Self:
+        self._before.append(self._outside)
+        STATE.grad = self._wanted[0]
+        return self

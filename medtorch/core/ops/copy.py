@@ -1,0 +1,116 @@
+"""Copies, casts, moves between devices, and writing one tensor into another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from medtorch.core.devices import device
+from medtorch.core.dtypes import dtype
+from medtorch.core.ops.op import Array, Op, require, sum_to
+from medtorch.core.shapes import broadcast_shapes
+from medtorch.core.spec import Spec
+from medtorch.errors import ShapeError
+
+if TYPE_CHECKING:
+    from medtorch.core.kernels import Kernels
+    from medtorch.core.tensor import Tensor
+
+
+@dataclass(frozen=True)
+class Clone(Op):
+    """The same numbers in memory of their own.
+
+    Source    semantics of torch.clone
+    """
+
+    memory_format: str = "preserve_format"
+
+    def check(self, x: Spec) -> Spec:
+        wanted = {"channels_last": 4, "channels_last_3d": 5}.get(self.memory_format)
+        require(wanted is None or x.ndim == wanted, ShapeError, self, f"{self.memory_format} needs {wanted} dims", x=x)
+        return x
+
+    def forward(self, kernels: Kernels, x: Array) -> Array:
+        return kernels.copy(x, self.memory_format)
+
+    def vjp(self, dy: Tensor) -> Tensor:
+        return dy
+
+
+@dataclass(frozen=True)
+class Cast(Op):
+    """The same numbers in another dtype; towards whole numbers they are cut towards zero.
+
+    Source    semantics of torch.Tensor.to
+    """
+
+    to: dtype
+
+    def check(self, x: Spec) -> Spec:
+        return x.with_dtype(self.to)
+
+    def forward(self, kernels: Kernels, x: Array) -> Array:
+        return kernels.cast(x, self.to)
+
+    def vjp(self, dy: Tensor, x_spec: Spec) -> Tensor:
+        return dy.to(x_spec.dtype)
+
+
+@dataclass(frozen=True)
+class Overwrite(Op):
+    """The numbers of `value`, stretched to the shape of `x`, whose own numbers are forgotten."""
+
+    def check(self, x: Spec, value: Spec) -> Spec:
+        fits = value.ndim <= x.ndim and broadcast_shapes(x.shape, value.shape) == x.shape
+        require(fits, ShapeError, "copy_", "the value does not stretch to the tensor's shape", tensor=x, value=value)
+        return x
+
+    def forward(self, kernels: Kernels, x: Array, value: Array) -> Array:
+        return kernels.copy(kernels.expand(value, x.shape), "contiguous_format")
+
+    def vjp(self, dy: Tensor, value_spec: Spec) -> tuple[None, Tensor]:
+        return None, sum_to(dy, value_spec)
+
+
+@dataclass(frozen=True)
+class SetView(Op):
+    """`base` with the part that a chain of views leads to replaced by `value`.
+
+    Math      dbase = dy with that part zero; dvalue = that part of dy
+    """
+
+    views_of_base: tuple[tuple[Op, int], ...]
+
+    def check(self, base: Spec, value: Spec) -> Spec:
+        return base
+
+    def forward(self, kernels: Kernels, base: Array, value: Array) -> Array:
+        out = kernels.copy(base, "preserve_format")
+        part: Any = out
+        for op, nr in self.views_of_base:
+            found = op.forward(kernels, part)
+            part = found[nr] if isinstance(found, tuple) else found
+        part[...] = value
+        return out
+
+    def vjp(self, dy: Tensor, value_spec: Spec, needs: tuple[bool, bool]) -> tuple[Tensor | None, Tensor | None]:
+        part: Any = dy
+        for op, nr in self.views_of_base:
+            found = op(part)
+            part = found[nr] if isinstance(found, tuple) else found
+        dbase = self(dy, dy.new_zeros(value_spec.shape)) if needs[0] else None
+        return dbase, part if needs[1] else None
+
+
+@dataclass(frozen=True)
+class Move(Op):
+    """The same numbers on another device. Its arrays cross over outside the kernels, which know one device each."""
+
+    to: device
+
+    def check(self, x: Spec) -> Spec:
+        return Spec(x.shape, x.dtype, self.to)
+
+    def vjp(self, dy: Tensor, x_spec: Spec) -> Tensor:
+        return dy.to(x_spec.device)

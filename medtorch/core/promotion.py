@@ -1,0 +1,58 @@
+"""How inputs of different dtypes, and plain numbers, meet before an op runs.
+
+Math      tensors with dims decide, then 0-d tensors, then Python numbers; a lower rank counts only where it brings a
+          higher category (bool < whole < floating)
+Source    semantics of torch.result_type
+Requires  REQ-F-TEN-002
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from medtorch.core import dtypes
+from medtorch.core.dtypes import dtype
+
+if TYPE_CHECKING:
+    from medtorch.core.ops.op import Op
+    from medtorch.core.tensor import Tensor
+
+
+def result_type(*values: Any) -> dtype:
+    """The dtype that tensors and numbers meet in."""
+    ranks: tuple[list[dtype], list[dtype], list[dtype]] = ([], [], [])
+    for value in values:
+        if hasattr(value, "_run"):
+            ranks[0 if value.ndim else 1].append(value.dtype)
+        else:
+            ranks[2].append(dtypes.of_scalar(value))
+    found: dtype | None = None
+    for rank in ranks:
+        if not rank:
+            continue
+        own = _together(rank)
+        found = own if found is None or own.category > found.category else found
+    assert found is not None
+    return found
+
+
+def _together(many: Iterable[dtype]) -> dtype:
+    first, *rest = many
+    for other in rest:
+        first = dtypes.promote_types(first, other)
+    return first
+
+
+def promote(op: Op, inputs: Sequence[Any]) -> tuple[Tensor | None, ...]:
+    """All inputs as tensors; of one dtype where the op promotes."""
+    if op.promotes == "none":
+        return tuple(inputs)
+    wanted = result_type(*(v for v in inputs if v is not None))
+    if op.promotes == "float" and not wanted.is_floating_point:
+        wanted = dtypes.get_default_dtype()
+    like = next(v for v in inputs if hasattr(v, "_run"))
+    return tuple(
+        v if v is None else (v if v.dtype is wanted else v.to(wanted)) if hasattr(v, "_run") else like._scalar(v, wanted)
+        for v in inputs
+    )

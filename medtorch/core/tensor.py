@@ -1,0 +1,698 @@
+"""Tensor: an array, the device it lies on, and its place on the tape.
+
+The methods are the functions of medtorch/core/ops, bound here by name, one line each: to see what `Tensor.softmax` does, open
+`softmax` in its family's file. Only what belongs to the tensor itself is written out below.
+
+Source    semantics of torch.Tensor
+Requires  REQ-F-TEN-005
+"""
+
+from __future__ import annotations
+
+import math
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Self
+
+import numpy as np
+
+from medtorch.core import autograd, dtypes, fills, printing, shapes
+from medtorch.core.backends import kernels_for, move
+from medtorch.core.devices import as_device, device
+from medtorch.core.dtypes import dtype
+from medtorch.core.handles import RemovableHandle
+from medtorch.core.inplace import inplace, overwrite, refresh_view
+from medtorch.core.modes import STATE
+from medtorch.core.ops import arithmetic, comparison, elementwise
+from medtorch.core.ops import shape as shape_ops
+from medtorch.core.ops.copy import Cast, Clone, Move
+from medtorch.core.ops.op import Op
+from medtorch.core.spec import Spec, describe
+from medtorch.errors import ArgumentError, AutogradError, DeviceError, DtypeError, ShapeError
+
+
+class Size(tuple[int, ...]):
+    """A shape; a tuple that prints as torch's does and counts its elements."""
+
+    def numel(self) -> int:
+        return math.prod(self)
+
+    def __repr__(self) -> str:
+        return f"medtorch.Size({list(self)})"
+
+
+class Tensor:
+    """An n-dimensional array with gradients. Made by `medtorch.tensor`, `zeros`, `from_numpy`, ..."""
+
+    _array: Any
+    _device: device
+    _counter: list[int]
+    grad: Tensor | None = None
+    _leaf_requires_grad = False
+    _grad_fn: autograd.Node | None = None
+    _output_nr = 0
+    _base: Tensor | None = None
+    _view_ops: tuple[tuple[Op, int], ...] = ()
+    _view_version = 0
+    _view_kind: str | None = None
+    _accumulator: weakref.ref[autograd.Node] | None = None
+    _inference = False
+    __array_priority__ = 1000  # so that ndarray + Tensor asks the tensor
+
+    # -- made by the core -----------------------------------------------------------------------------------------
+
+    @classmethod
+    def _from_array(cls, array: Any, place: device) -> Self:
+        """A tensor over `array`, sharing its memory."""
+        self = cls.__new__(cls)
+        self._array = array
+        self._device = place
+        self._counter = [0]
+        if STATE.inference:
+            self._inference = True
+        return self
+
+    @staticmethod
+    def _made(array: Any, place: device) -> Tensor:
+        """A plain tensor over a kernel's result; NumPy hands out scalars where a 0-d array is meant."""
+        return Tensor._from_array(array if hasattr(array, "__setitem__") else np.asarray(array), place)
+
+    def _scalar(self, value: Any, wanted: dtype) -> Tensor:
+        """A number as a 0-d tensor beside this one."""
+        return Tensor._from_array(move(np.asarray(value, wanted.numpy), self._device), self._device)
+
+    _run = staticmethod(autograd.run)
+
+    def _become_view(self, source: Tensor, op: Op, nr: int) -> None:
+        self._counter = source._counter
+        self._inference = source._inference
+        self._base = source if source._base is None else source._base
+        self._view_version = self._counter[0]
+        self._view_kind = source._view_kind if STATE.grad else "while recording was off"
+        self._view_ops = (*source._view_ops, (op, nr))
+
+    def _set_node(self, node: autograd.Node | None, nr: int) -> None:
+        self._grad_fn, self._output_nr = node, nr
+        self._leaf_requires_grad = False
+        self._view_version = self._counter[0]
+
+    def _attached(self, node: autograd.Node, nr: int) -> Tensor:
+        """This tensor's numbers as output `nr` of `node`."""
+        out = Tensor._from_array(self._array, self._device)
+        out._counter = self._counter
+        if out.dtype.is_floating_point:
+            out._set_node(node, nr)
+        return out
+
+    # -- what it is -----------------------------------------------------------------------------------------------
+
+    @property
+    def shape(self) -> Size:
+        return Size(self._array.shape)
+
+    @property
+    def dtype(self) -> dtype:
+        return dtypes.from_numpy(self._array.dtype)
+
+    @property
+    def device(self) -> device:
+        return self._device
+
+    @property
+    def spec(self) -> Spec:
+        return Spec(self._array.shape, dtypes.from_numpy(self._array.dtype), self._device)
+
+    @property
+    def ndim(self) -> int:
+        return int(self._array.ndim)
+
+    @property
+    def is_cuda(self) -> bool:
+        return self._device.type == "cuda"
+
+    @property
+    def itemsize(self) -> int:
+        return int(self._array.itemsize)
+
+    @property
+    def nbytes(self) -> int:
+        return self.numel() * self.itemsize
+
+    @property
+    def _version(self) -> int:
+        return self._counter[0]
+
+    def size(self, dim: int | None = None) -> Any:
+        """The shape, or the size of one dim."""
+        return self.shape if dim is None else self.shape[shapes.normalize_dim(dim, self.ndim, op="size")]
+
+    def dim(self) -> int:
+        return self.ndim
+
+    ndimension = dim
+
+    def numel(self) -> int:
+        return int(self._array.size)
+
+    nelement = numel
+
+    def stride(self, dim: int | None = None) -> Any:
+        """Steps between neighbours, counted in elements."""
+        steps = tuple(s // self.itemsize for s in self._array.strides)
+        return steps if dim is None else steps[shapes.normalize_dim(dim, self.ndim, op="stride")]
+
+    def element_size(self) -> int:
+        return self.itemsize
+
+    def data_ptr(self) -> int:
+        return int(self._array.ctypes.data) if isinstance(self._array, np.ndarray) else int(self._array.data.ptr)
+
+    def is_floating_point(self) -> bool:
+        return self.dtype.is_floating_point
+
+    def is_complex(self) -> bool:
+        return False
+
+    def is_signed(self) -> bool:
+        return self.dtype.is_signed
+
+    def is_contiguous(self, memory_format: str = "contiguous_format") -> bool:
+        """Whether the elements lie without gaps in the order of `memory_format`."""
+        order = shapes.memory_order(self.ndim, memory_format)
+        at = self._array
+        ordered, strides = [at.shape[d] for d in order], [at.strides[d] for d in order]
+        return shapes.is_contiguous(tuple(ordered), tuple(strides), self.itemsize)
+
+    def get_device(self) -> int:
+        return -1 if self._device.index is None else self._device.index
+
+    # -- on the tape ----------------------------------------------------------------------------------------------
+
+    @property
+    def grad_fn(self) -> autograd.Node | None:
+        if self._base is not None and self._view_version != self._counter[0]:
+            refresh_view(self)
+        return self._grad_fn
+
+    @property
+    def requires_grad(self) -> bool:
+        return self._leaf_requires_grad or self.grad_fn is not None
+
+    @requires_grad.setter
+    def requires_grad(self, wanted: bool) -> None:
+        self.requires_grad_(wanted)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        """Ask for gradients of this leaf. Raises AutogradError for a tensor that is computed, DtypeError for whole numbers."""
+        if self.grad_fn is not None:
+            if not requires_grad:
+                raise AutogradError("requires_grad can be changed for leaves only; use detach() to leave the graph")
+            return self
+        if requires_grad and not self.dtype.is_floating_point:
+            raise DtypeError(f"requires_grad_: only floating-point tensors can require gradients{describe(tensor=self.spec)}")
+        if requires_grad and self._inference and not STATE.inference:
+            raise AutogradError("requires_grad_: an inference tensor cannot require gradients; make a normal one with clone()")
+        self._leaf_requires_grad = bool(requires_grad)
+        return self
+
+    @property
+    def is_leaf(self) -> bool:
+        return self.grad_fn is None
+
+    @property
+    def output_nr(self) -> int:
+        return self._output_nr
+
+    def is_inference(self) -> bool:
+        return self._inference
+
+    @property
+    def retains_grad(self) -> bool:
+        node = self.grad_fn
+        return node is not None and self._output_nr in node.retaining
+
+    def retain_grad(self) -> None:
+        """Keep `.grad` of a tensor that is computed, too."""
+        if not self.requires_grad:
+            raise AutogradError("retain_grad: the tensor does not require grad")
+        if self.grad_fn is not None:
+            self.grad_fn.retaining[self._output_nr] = weakref.ref(self)
+
+    def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
+        """Call `hook` with the gradient of this tensor; what it returns takes the gradient's place."""
+        edge = autograd.edge_of(self)
+        if edge is None:
+            raise AutogradError("register_hook: the tensor does not require grad")
+        if self.grad_fn is None:
+            self._kept_accumulator = edge[0]  # the hook lives on the node, which only a graph would keep alive
+        return RemovableHandle(edge[0].hooks.setdefault(edge[1], {}), hook)
+
+    def register_post_accumulate_grad_hook(self, hook: Callable[[Tensor], None]) -> RemovableHandle:
+        """Call `hook` with this leaf each time its `.grad` has been added to."""
+        edge = autograd.edge_of(self)
+        if edge is None or not isinstance(edge[0], autograd.AccumulateGrad):
+            raise AutogradError("register_post_accumulate_grad_hook: only for leaves that require grad")
+        self._kept_accumulator = edge[0]
+        return RemovableHandle(edge[0].after, hook)
+
+    def backward(
+        self,
+        gradient: Tensor | None = None,
+        retain_graph: bool | None = None,
+        create_graph: bool = False,
+        inputs: Tensor | Sequence[Tensor] | None = None,
+    ) -> None:
+        """Add the gradient of this tensor to the `.grad` of the leaves it came from."""
+        autograd.backward(self, None if gradient is None else (gradient,), retain_graph, create_graph, inputs)
+
+    def detach(self) -> Tensor:
+        """The same memory, outside the graph."""
+        out = Tensor._from_array(self._array, self._device)
+        out._counter = self._counter
+        out._inference = self._inference
+        return out
+
+    def detach_(self) -> Self:
+        """Leave the graph in place. Raises AutogradError for a view, which its base would pull back in."""
+        if self._base is not None:
+            raise AutogradError("detach_: a view cannot leave the graph in place; use detach()")
+        self._grad_fn, self._output_nr, self._leaf_requires_grad = None, 0, False
+        return self
+
+    @property
+    def data(self) -> Tensor:
+        """The same memory, outside the graph, with a version count of its own."""
+        return Tensor._from_array(self._array, self._device)
+
+    @data.setter
+    def data(self, new: Tensor) -> None:
+        self._array, self._device = new._array, new._device
+        self._counter = [0]
+
+    # -- copies, casts, moves -------------------------------------------------------------------------------------
+
+    def clone(self, *, memory_format: str = "preserve_format") -> Tensor:
+        """The same numbers in memory of their own."""
+        return Clone(memory_format)(self)  # type: ignore[no-any-return]
+
+    def contiguous(self, memory_format: str = "contiguous_format") -> Tensor:
+        """This tensor if its elements lie in the order of `memory_format`, else a copy in which they do."""
+        return self if self.is_contiguous(memory_format) else self.clone(memory_format=memory_format)
+
+    def to(self, *args: Any, **kwargs: Any) -> Tensor:
+        """`to(dtype)`, `to(device, dtype)`, `to(other)`, with non_blocking=, copy=, memory_format= as in torch."""
+        wanted, place, copy, layout = _to_arguments(self, *args, **kwargs)
+        out = self
+        if place != self._device:
+            out = _moved(out, place)
+        if wanted is not out.dtype:
+            out = Cast(wanted)(out)
+        if copy and out is self:
+            out = out.clone()
+        return out if layout is None or out.is_contiguous(layout) else out.clone(memory_format=layout)
+
+    def cpu(self) -> Tensor:
+        return self.to("cpu")
+
+    def cuda(self, device: Any = None, non_blocking: bool = False) -> Tensor:
+        return self.to(as_device("cuda" if device is None else device), non_blocking=non_blocking)
+
+    def type(self, dtype: Any = None, non_blocking: bool = False) -> Any:
+        """The type's name, or this tensor cast to `dtype`."""
+        return f"medtorch.{self.dtype.name}" if dtype is None else self.to(dtypes.as_dtype(dtype), non_blocking=non_blocking)
+
+    def type_as(self, other: Tensor) -> Tensor:
+        return self.to(other.dtype)
+
+    def float(self) -> Tensor:
+        return self.to(dtypes.float32)
+
+    def double(self) -> Tensor:
+        return self.to(dtypes.float64)
+
+    def half(self) -> Tensor:
+        return self.to(dtypes.float16)
+
+    def bfloat16(self) -> Tensor:
+        return self.to(dtypes.bfloat16)
+
+    def long(self) -> Tensor:
+        return self.to(dtypes.int64)
+
+    def int(self) -> Tensor:
+        return self.to(dtypes.int32)
+
+    def short(self) -> Tensor:
+        return self.to(dtypes.int16)
+
+    def char(self) -> Tensor:
+        return self.to(dtypes.int8)
+
+    def byte(self) -> Tensor:
+        return self.to(dtypes.uint8)
+
+    def bool(self) -> Tensor:
+        return self.to(dtypes.bool_)
+
+    def __copy__(self) -> Tensor:
+        return self.detach().requires_grad_(self.requires_grad)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:  # type: ignore[valid-type]
+        """A leaf of its own. Raises AutogradError for a tensor that is computed."""
+        if not self.is_leaf:
+            raise AutogradError("deepcopy: only leaves can be copied deeply; use clone()")
+        if id(self) not in memo:  # type: ignore[operator]
+            out = type(self)._from_array(self._array.copy(), self._device)
+            out.__dict__.update({k: v for k, v in self.__dict__.items() if not k.startswith("_") and k != "grad"})
+            out._leaf_requires_grad = self._leaf_requires_grad
+            out.grad = None if self.grad is None else self.grad.detach().clone()
+            memo[id(self)] = out  # type: ignore[index]
+        return memo[id(self)]  # type: ignore[index,no-any-return]
+
+    # -- to and from Python and NumPy -----------------------------------------------------------------------------
+
+    def numpy(self, *, force: bool = False) -> np.ndarray[Any, Any]:
+        """The same memory as a NumPy array; with `force` detached and brought to the CPU first."""
+        if force:
+            return np.asarray(move(self._array, as_device("cpu")))
+        if self.requires_grad:
+            raise AutogradError("numpy: the tensor requires grad; use detach().numpy()")
+        if self.is_cuda:
+            raise DeviceError(f"numpy: the tensor is on {self._device}; use cpu() first")
+        return self._array  # type: ignore[no-any-return]
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray[Any, Any]:
+        if copy is False and dtype is not None and np.dtype(dtype) != self._array.dtype:
+            raise ArgumentError(f"__array__: {dtype} needs a copy, which copy=False forbids")
+        found = self.numpy() if dtype is None else self.numpy().astype(dtype, copy=False)
+        return found.copy() if copy else found
+
+    def __dlpack__(self, **kwargs: Any) -> Any:
+        if self.requires_grad:
+            raise BufferError("a tensor that requires grad cannot be exported; use detach()")
+        return self._array.__dlpack__(**kwargs)
+
+    def __dlpack_device__(self) -> Any:
+        return self._array.__dlpack_device__()
+
+    def item(self) -> Any:
+        """The one number in this tensor, as a Python number."""
+        if self.numel() != 1:
+            raise ShapeError(f"item: only a tensor of one element becomes a number{describe(tensor=self.spec)}")
+        value = self._array.reshape(()).item()
+        return float(value) if self.dtype.is_floating_point else value
+
+    def tolist(self) -> Any:
+        host = move(self._array, as_device("cpu"))
+        return host.astype(np.float32).tolist() if self.dtype is dtypes.bfloat16 else host.tolist()
+
+    def __len__(self) -> int:  # type: ignore[valid-type]
+        if self.ndim == 0:
+            raise TypeError("len() of a 0-d tensor")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if self.ndim == 0:
+            raise TypeError("iteration over a 0-d tensor")
+        return iter(self.unbind(0))
+
+    def __bool__(self) -> bool:  # type: ignore[valid-type]
+        if self.numel() != 1:
+            raise ShapeError(f"bool: the truth of several elements is ambiguous; use any() or all(){describe(tensor=self.spec)}")
+        return bool(self.item())
+
+    def __float__(self) -> float:  # type: ignore[valid-type]
+        return float(self.item())
+
+    def __int__(self) -> int:  # type: ignore[valid-type]
+        return int(self.item())
+
+    def __index__(self) -> int:  # type: ignore[valid-type]
+        value = self.item()
+        if self.dtype.is_floating_point:
+            raise TypeError("only tensors of whole numbers can be an index")
+        return int(value)
+
+    def __contains__(self, value: Any) -> bool:  # type: ignore[valid-type]
+        return bool(self.eq(value).any().item())
+
+    def __hash__(self) -> int:  # type: ignore[valid-type]
+        return id(self)
+
+    def __repr__(self) -> str:
+        return printing.text(self)
+
+    def __format__(self, form: str) -> str:
+        return format(self.item(), form) if self.ndim == 0 and form else object.__format__(self, "")
+
+    def __reduce__(self) -> Any:
+        """Travel between processes as an array. Raises AutogradError for a tensor that is computed."""
+        if not self.is_leaf:
+            raise AutogradError("only leaves can be sent to another process; use detach()")
+        return _rebuild, (type(self), np.asarray(move(self._array, as_device("cpu"))), str(self._device), self._leaf_requires_grad)
+
+    # -- new tensors like this one --------------------------------------------------------------------------------
+
+    def new_tensor(self, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: Any = False) -> Tensor:
+        wanted = self.dtype if dtype is None else dtypes.as_dtype(dtype)
+        array = np.array(data.numpy(force=True) if isinstance(data, Tensor) else data, wanted.numpy)
+        place = self._device if device is None else as_device(device)
+        return Tensor._from_array(move(array, place), place).requires_grad_(requires_grad)
+
+    def new_full(self, size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: Any = False) -> Tensor:
+        wanted = self.dtype if dtype is None else dtypes.as_dtype(dtype)
+        place = self._device if device is None else as_device(device)
+        lengths = (size,) if isinstance(size, (int, np.integer)) else tuple(size)
+        array = kernels_for(place).full(lengths, fill_value, wanted)
+        return Tensor._from_array(array, place).requires_grad_(requires_grad)
+
+    def new_zeros(self, *size: Any, **options: Any) -> Tensor:
+        return self.new_full(_sizes(size), 0, **options)
+
+    def new_ones(self, *size: Any, **options: Any) -> Tensor:
+        return self.new_full(_sizes(size), 1, **options)
+
+    def new_empty(self, *size: Any, **options: Any) -> Tensor:
+        return self.new_full(_sizes(size), 0, **options)
+
+    # -- in place -------------------------------------------------------------------------------------------------
+
+    def copy_(self, src: Any, non_blocking: Any = False) -> Self:
+        return overwrite(self, src, "copy_")  # type: ignore[return-value]
+
+    def fill_(self, value: Any) -> Self:
+        return overwrite(self, value, "fill_")  # type: ignore[return-value]
+
+    def zero_(self) -> Self:
+        return overwrite(self, 0, "zero_")  # type: ignore[return-value]
+
+    uniform_ = fills.uniform_
+    normal_ = fills.normal_
+    bernoulli_ = fills.bernoulli_
+    random_ = fills.random_
+    exponential_ = fills.exponential_
+
+    # -- arithmetic (ops/arithmetic.py) ---------------------------------------------------------------------------
+
+    add = __add__ = __radd__ = arithmetic.add
+    sub = subtract = __sub__ = arithmetic.sub
+    __rsub__ = arithmetic.rsub
+    mul = multiply = __mul__ = __rmul__ = arithmetic.mul
+    div = divide = true_divide = __truediv__ = arithmetic.div
+    __rtruediv__ = arithmetic.rdiv
+    floor_divide = __floordiv__ = arithmetic.floor_divide
+    __rfloordiv__ = arithmetic.rfloordiv
+    remainder = __mod__ = arithmetic.remainder
+    __rmod__ = arithmetic.rmod
+    fmod = arithmetic.fmod
+    pow = __pow__ = arithmetic.pow
+    __rpow__ = arithmetic.rpow
+    atan2 = arctan2 = arithmetic.atan2
+    maximum = arithmetic.maximum
+    minimum = arithmetic.minimum
+    fmax = arithmetic.fmax
+    fmin = arithmetic.fmin
+    addcmul = arithmetic.addcmul
+    addcdiv = arithmetic.addcdiv
+    lerp = arithmetic.lerp
+    bitwise_and = __and__ = __rand__ = arithmetic.bitwise_and
+    bitwise_or = __or__ = __ror__ = arithmetic.bitwise_or
+    bitwise_xor = __xor__ = __rxor__ = arithmetic.bitwise_xor
+    bitwise_not = __invert__ = arithmetic.bitwise_not
+    __lshift__ = bitwise_left_shift = arithmetic.bitwise_left_shift
+    __rshift__ = bitwise_right_shift = arithmetic.bitwise_right_shift
+
+    add_ = __iadd__ = inplace(arithmetic.add)
+    sub_ = __isub__ = inplace(arithmetic.sub)
+    mul_ = __imul__ = inplace(arithmetic.mul)
+    div_ = __itruediv__ = inplace(arithmetic.div)
+    floor_divide_ = __ifloordiv__ = inplace(arithmetic.floor_divide)
+    remainder_ = __imod__ = inplace(arithmetic.remainder)
+    pow_ = __ipow__ = inplace(arithmetic.pow)
+    addcmul_ = inplace(arithmetic.addcmul)
+    addcdiv_ = inplace(arithmetic.addcdiv)
+    lerp_ = inplace(arithmetic.lerp)
+    __iand__ = inplace(arithmetic.bitwise_and)
+    __ior__ = inplace(arithmetic.bitwise_or)
+    __ixor__ = inplace(arithmetic.bitwise_xor)
+
+    # -- one number at a time (ops/elementwise.py) ----------------------------------------------------------------
+
+    neg = negative = __neg__ = elementwise.neg
+    abs = absolute = __abs__ = elementwise.abs
+    exp = elementwise.exp
+    exp2 = elementwise.exp2
+    expm1 = elementwise.expm1
+    log = elementwise.log
+    log2 = elementwise.log2
+    log10 = elementwise.log10
+    log1p = elementwise.log1p
+    sqrt = elementwise.sqrt
+    rsqrt = elementwise.rsqrt
+    square = elementwise.square
+    reciprocal = elementwise.reciprocal
+    sin = elementwise.sin
+    cos = elementwise.cos
+    tan = elementwise.tan
+    asin = arcsin = elementwise.asin
+    acos = arccos = elementwise.acos
+    atan = arctan = elementwise.atan
+    sinh = elementwise.sinh
+    cosh = elementwise.cosh
+    tanh = elementwise.tanh
+    sigmoid = elementwise.sigmoid
+    erf = elementwise.erf
+    erfc = elementwise.erfc
+    erfinv = elementwise.erfinv
+    floor = elementwise.floor
+    ceil = elementwise.ceil
+    round = elementwise.round
+    trunc = fix = elementwise.trunc
+    frac = elementwise.frac
+    sign = elementwise.sign
+    relu = elementwise.relu
+    clamp = clip = elementwise.clamp
+    clamp_min = elementwise.clamp_min
+    clamp_max = elementwise.clamp_max
+    nan_to_num = elementwise.nan_to_num
+    __pos__ = elementwise.positive
+
+    neg_ = inplace(elementwise.neg)
+    abs_ = inplace(elementwise.abs)
+    exp_ = inplace(elementwise.exp)
+    log_ = inplace(elementwise.log)
+    sqrt_ = inplace(elementwise.sqrt)
+    rsqrt_ = inplace(elementwise.rsqrt)
+    reciprocal_ = inplace(elementwise.reciprocal)
+    tanh_ = inplace(elementwise.tanh)
+    sigmoid_ = inplace(elementwise.sigmoid)
+    erfinv_ = inplace(elementwise.erfinv)
+    floor_ = inplace(elementwise.floor)
+    ceil_ = inplace(elementwise.ceil)
+    round_ = inplace(elementwise.round)
+    relu_ = inplace(elementwise.relu)
+    clamp_ = clip_ = inplace(elementwise.clamp)
+    clamp_min_ = inplace(elementwise.clamp_min)
+    clamp_max_ = inplace(elementwise.clamp_max)
+
+    # -- comparing (ops/comparison.py) ----------------------------------------------------------------------------
+
+    eq = comparison.eq
+    ne = not_equal = comparison.ne
+    lt = less = __lt__ = comparison.lt
+    le = less_equal = __le__ = comparison.le
+    gt = greater = __gt__ = comparison.gt
+    ge = greater_equal = __ge__ = comparison.ge
+    __eq__ = comparison.eq  # type: ignore[assignment]
+    __ne__ = comparison.ne  # type: ignore[assignment]
+    isnan = comparison.isnan
+    isinf = comparison.isinf
+    isfinite = comparison.isfinite
+    logical_and = comparison.logical_and
+    logical_or = comparison.logical_or
+    logical_xor = comparison.logical_xor
+    logical_not = comparison.logical_not
+    where = comparison.where_method
+    masked_fill = comparison.masked_fill
+    isclose = comparison.isclose
+    allclose = comparison.allclose
+    equal = comparison.equal
+
+    masked_fill_ = inplace(comparison.masked_fill)
+    logical_not_ = inplace(comparison.logical_not)
+
+    # -- shapes (ops/shape.py) ------------------------------------------------------------------------------------
+
+    view = shape_ops.view
+    view_as = shape_ops.view_as
+    reshape = shape_ops.reshape
+    reshape_as = shape_ops.reshape_as
+    flatten = shape_ops.flatten
+    unflatten = shape_ops.unflatten
+    permute = shape_ops.permute
+    transpose = swapaxes = swapdims = shape_ops.transpose
+    t = shape_ops.t
+    movedim = moveaxis = shape_ops.movedim
+    squeeze = shape_ops.squeeze
+    unsqueeze = shape_ops.unsqueeze
+    expand = shape_ops.expand
+    expand_as = shape_ops.expand_as
+    sum_to_size = shape_ops.sum_to_size
+    repeat = shape_ops.repeat
+    tile = shape_ops.tile
+    flip = shape_ops.flip
+    roll = shape_ops.roll
+    narrow = shape_ops.narrow
+    select = shape_ops.select
+    split = shape_ops.split
+    chunk = shape_ops.chunk
+    unbind = shape_ops.unbind
+    diagonal = shape_ops.diagonal
+    unfold = shape_ops.unfold
+
+    T = property(shape_ops.reversed_dims)
+    mT = property(shape_ops.matrix_transpose)
+
+
+def _rebuild(kind: type[Tensor], array: Any, place: str, requires_grad: bool) -> Tensor:
+    found = as_device(place)
+    return kind._from_array(move(array, found), found).requires_grad_(requires_grad)
+
+
+def _sizes(size: tuple[Any, ...]) -> Any:
+    return size[0] if len(size) == 1 and not isinstance(size[0], (int, np.integer)) else size
+
+
+def _moved(tensor: Tensor, place: device) -> Tensor:
+    out = Tensor._from_array(move(tensor._array, place), place)
+    autograd.record(Move(place), (tensor,), (out,))
+    return out
+
+
+def _to_arguments(tensor: Tensor, *args: Any, **kwargs: Any) -> tuple[dtype, device, bool, str | None]:
+    """dtype, device, copy and layout out of the many ways that torch's `to` can be called."""
+    wanted, place = tensor.dtype, tensor.device
+    names = ["non_blocking", "copy"]
+    options = {"copy": False, "memory_format": None, "non_blocking": False}
+    for position, value in enumerate(args):
+        if isinstance(value, Tensor):
+            wanted, place = value.dtype, value.device
+        elif isinstance(value, dtype) or value in (bool, int, float):
+            wanted = dtypes.as_dtype(value)
+        elif isinstance(value, bool) and position:
+            options[names.pop(0)] = value
+        elif value is not None:
+            place = as_device(value)
+    for name, value in kwargs.items():
+        if name == "dtype":
+            wanted = wanted if value is None else dtypes.as_dtype(value)
+        elif name == "device":
+            place = place if value is None else as_device(value)
+        elif name == "other":
+            wanted, place = value.dtype, value.device
+        elif name in options:
+            options[name] = value
+        else:
+            raise ArgumentError(f"to: unknown argument {name!r}")
+    layout = None if options["memory_format"] in (None, "preserve_format") else options["memory_format"]
+    return wanted, place, bool(options["copy"]), layout  # type: ignore[return-value]
