@@ -1,0 +1,103 @@
+"""`load_torch`: what torch.save and torch.jit.save wrote, of any PyTorch age, without pickle's powers.
+
+Requires  REQ-F-SER-001, REQ-F-SER-002, REQ-F-SER-005, REQ-S-SEC-001
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+from medtorch.errors import FormatError, UnsupportedFileError
+from medtorch.serialize.digest import check_sha256
+from medtorch.serialize.edge import to_tensor
+from medtorch.serialize.legacy import is_legacy, read_legacy
+from medtorch.serialize.limits import DEFAULT_LIMITS, Limits
+from medtorch.serialize.resolve import MakeTensor, Resolver
+from medtorch.serialize.source import PathLike, Source, read_source
+from medtorch.serialize.torchscript import is_torchscript, read_torchscript
+from medtorch.serialize.torchzip import folder_of, read_pickle, storages_of
+from medtorch.serialize.ziparchive import LOCAL_MAGIC, open_zip
+
+
+@dataclass(frozen=True, eq=False)
+class TorchFile:
+    """What a PyTorch file holds, and what it is.
+
+    `format` is 'zip', 'legacy' or 'torchscript'; `notes` say in words what of the file is not in `data`.
+    """
+
+    data: Any
+    format: str
+    notes: tuple[str, ...]
+
+
+def load_torch(path: PathLike | BinaryIO, *, sha256: str | None = None, limits: Limits = DEFAULT_LIMITS) -> Any:
+    """The value that torch.save wrote: a state dict `{name: Tensor}`, or nested plain data with tensors in it.
+
+    Nothing in the file is run. All tensors come to the CPU, share memory where they did when saved, and can be
+    written to. A TorchScript archive gives its tensors by attribute path. `sha256`, where given, is checked before
+    anything else. Values are plain where torch's are not: torch.Size a tuple, torch.device its text, a bare storage
+    a flat tensor, a Parameter a tensor that requires grad.
+
+    Raises    FileMissingError, UnreadableError; DigestError; FormatError for a damaged file or another format;
+              UnsafeError for a file that asks for code; UnsupportedFileError for what medtorch has not; LimitError
+    Source    semantics of torch.load(map_location='cpu', weights_only=True)
+    Requires  REQ-F-SER-001, REQ-F-SER-002, REQ-F-SER-005, REQ-S-SEC-001
+    """
+    return inspect_torch(path, sha256=sha256, limits=limits).data
+
+
+def inspect_torch(
+    path: PathLike | BinaryIO, *, sha256: str | None = None, limits: Limits = DEFAULT_LIMITS
+) -> TorchFile:
+    """As `load_torch`, with the format of the file and notes on what is not in its data (attributes of tensors)."""
+    source = read_source(path, limits)
+    if sha256 is not None:
+        check_sha256(source.view, sha256, source.name)
+    return parse_torch(source, limits, to_tensor)
+
+
+def parse_torch(source: Source, limits: Limits, make: MakeTensor) -> TorchFile:
+    """A file's bytes -> its value, with `make(array, requires_grad)` in place of every tensor."""
+    notes: list[str] = []
+    if source.head(2) == b"PK":
+        if source.head(4) != LOCAL_MAGIC:
+            raise FormatError(f"{source.name}: a zip file without entries, or damaged")
+        return _parse_zip(source, limits, make, notes)
+    if is_legacy(source):
+        value, storages = read_legacy(source, limits, notes)
+        data = Resolver(source.name, limits, storages, make).value(value)
+        return TorchFile(data, "legacy", tuple(notes))
+    raise _other_format(source)
+
+
+def _parse_zip(source: Source, limits: Limits, make: MakeTensor, notes: list[str]) -> TorchFile:
+    archive = open_zip(source, limits)
+    folder = folder_of(archive)
+    if f"{folder}/model.json" in archive.entries:
+        raise UnsupportedFileError(f"{source.name}: a TorchScript archive of before PyTorch 1.4 (model.json)")
+    if not is_torchscript(archive, folder):
+        value = read_pickle(archive, folder, "data.pkl", limits, notes)
+        resolver = Resolver(source.name, limits, storages_of(archive, folder, "data", limits), make)
+        return TorchFile(resolver.value(value), "zip", tuple(notes))
+    state, constants = read_torchscript(archive, folder, limits, notes)
+    data = Resolver(source.name, limits, storages_of(archive, folder, "data", limits), make).value(state)
+    fixed = Resolver(source.name, limits, storages_of(archive, folder, "constants", limits), make).value(constants)
+    return TorchFile(OrderedDict({**data, **fixed}), "torchscript", tuple(notes))
+
+
+def _other_format(source: Source) -> FormatError | UnsupportedFileError:
+    if len(source) > 262 and source.data[257:262].tobytes() == b"ustar":
+        return UnsupportedFileError(
+            f"{source.name}: a tar archive: the format of the first PyTorch releases is not read; "
+            "load it with torch and save it again"
+        )
+    if source.head(6) == b"\x89HDF\r\n":
+        return FormatError(f"{source.name}: an HDF5 file, not one of PyTorch")
+    if source.head(2) == b"\x1f\x8b":
+        return FormatError(f"{source.name}: packed with gzip: unpack it first")
+    if len(source) > 9 and source.data[8] == ord("{"):
+        return FormatError(f"{source.name}: looks like safetensors: use load_safetensors")
+    return FormatError(f"{source.name}: not a file of PyTorch: it begins with {source.head(8)!r}")
