@@ -64,7 +64,8 @@ COPY --chown=10001:10001 tests tests
 ENV PYTHONPATH=/opt/tools HOME=/tmp MEDTORCH_SERVICE_BUNDLE=/opt/bundle
 # Evidence is made anew in every build, never taken from a cache: STARTED differs each time.
 ARG STARTED
-RUN echo "validation of ${SERVICE}, started ${STARTED}"; code=0; python -m validation run --service "${SERVICE}" --out /evidence/report || code=$?; echo "$code" > /evidence/exit_code
+ARG BUNDLE_SHA256
+RUN echo "validation of ${SERVICE}, started ${STARTED}"; code=0; python -m validation run --service "${SERVICE}" --sha256 "${BUNDLE_SHA256}" --out /evidence/report || code=$?; echo "$code" > /evidence/exit_code
 
 # ---- evidence: the report alone, for `--target evidence --output` ------------------------------------------------------------
 FROM scratch AS evidence

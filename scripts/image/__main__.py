@@ -1,4 +1,4 @@
-"""`python -m scripts.image SERVICE --bundle FOLDER`: build, validate, say the digest and the verdict."""
+"""`python -m scripts.image SERVICE`: build the image of a service, validate it, say its digest and the verdict."""
 
 from __future__ import annotations
 
@@ -12,55 +12,41 @@ from pathlib import Path
 
 from medtorch._version import __version__
 from scripts.image.base import base_image, python_version
+from scripts.image.bundle import Bundle, bundle_of, place
 from scripts.image.engine import Engine, find_engine
 from scripts.image.errors import ImageError
 from scripts.image.wheels import gather
+from validation.errors import ValidationError
+from validation.services import load_service
 
 CONTEXT = Path()
 WORK = Path("build/image")
+RUN_OPTIONS = "--rm --network none --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges"
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m scripts.image", description=__doc__)
     parser.add_argument("service", help="a file of validation/services, without .yaml")
-    parser.add_argument("--bundle", type=Path, required=True, help="the folder of the bundle that the service runs")
+    parser.add_argument("--bundle", type=Path, help="folder of the bundle (default: what the service file names)")
+    parser.add_argument("--sha256", help="the digest that the bundle must have (default: what the service file names)")
     parser.add_argument("--base-image", default="", help="an image with this Python; made or pulled if not given")
-    parser.add_argument("--storage", type=Path, default=None, help="keep podman's and buildah's images in this folder")
+    parser.add_argument("--storage", type=Path, help="keep podman's and buildah's images in this folder")
     parser.add_argument("--tag", default="", help="name of the image (default: localhost/SERVICE:VERSION)")
-    parser.add_argument(
-        "--reference", action="store_true", help="no native kernels: the image runs on the reference backend"
-    )
+    parser.add_argument("--evidence", type=Path, help="where the report goes (default: out/images/SERVICE)")
+    parser.add_argument("--reference", action="store_true", help="no native kernels: runs on the reference backend")
     return parser.parse_args(arguments)
 
 
 def revision() -> str:
     """The commit that is built; '-dirty' where the checkout differs from it."""
-    answer = subprocess.run(
-        ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)
     return answer.stdout.strip() or "unknown"
 
 
-def prepare(options: argparse.Namespace) -> None:
-    """Put wheels and bundle where the Dockerfile looks for them."""
-    if not Path(f"validation/services/{options.service}.yaml").is_file():
-        raise ImageError(f"no service of this name: validation/services/{options.service}.yaml")
-    if not (options.bundle / "bundle.json").is_file():
-        raise ImageError(f"not a bundle, it holds no bundle.json: {options.bundle}")
-    print("image: gathering wheels", flush=True)
-    gather(WORK / "wheels", native=not options.reference)
-    shutil.rmtree(WORK / "bundle", ignore_errors=True)
-    shutil.copytree(options.bundle, WORK / "bundle")
-
-
-def build(options: argparse.Namespace, engine: Engine) -> tuple[str, Path]:
-    """Build the evidence, then the image; give back the image's name and where the report lies."""
-    tag = options.tag or f"localhost/{options.service}:{__version__}"
-    evidence = Path("out/images") / options.service
+def build(options: argparse.Namespace, bundle: Bundle, engine: Engine, tag: str, evidence: Path) -> None:
+    """Build the evidence and keep it, whatever it says; then the image, which a failed validation stops."""
     shutil.rmtree(evidence, ignore_errors=True)
     arguments = {
         "BASE_IMAGE": options.base_image or base_image(engine),
@@ -68,12 +54,12 @@ def build(options: argparse.Namespace, engine: Engine) -> tuple[str, Path]:
         "SERVICE": options.service,
         "VERSION": __version__,
         "REVISION": revision(),
+        "BUNDLE_SHA256": bundle.sha256,
         "STARTED": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     engine.build(CONTEXT, f"{tag}-evidence", arguments, target="evidence", output=evidence)
-    print(f"image: report in {evidence / 'report'}: {verdict(evidence)}", flush=True)
+    print(f"image: report in {evidence / 'report'}, verdict {verdict(evidence)}", flush=True)
     engine.build(CONTEXT, tag, arguments)
-    return tag, evidence
 
 
 def verdict(evidence: Path) -> str:
@@ -81,35 +67,39 @@ def verdict(evidence: Path) -> str:
 
     Raises    ImageError if the validation ended without a report
     """
-    if not (evidence / "report" / "report.json").is_file():
+    report = evidence / "report" / "report.json"
+    if not report.is_file():
         code = (evidence / "exit_code").read_text(encoding="utf-8").strip()
         raise ImageError(f"the validation in the image ended with exit code {code} and made no report, see above")
-    report = json.loads((evidence / "report" / "report.json").read_text(encoding="utf-8"))
-    return str(report["verdict"])
+    return str(json.loads(report.read_text(encoding="utf-8"))["core"]["evaluation"]["verdict"])
 
 
-def summary(tag: str, identity: str, evidence: Path, engine: Engine) -> None:
-    """Say what was made and how to run it."""
+def summary(tag: str, evidence: Path, engine: Engine) -> str:
+    """What was made and how to run it."""
     settings = "".join(f"{name}={value} " for name, value in engine.settings.items())
-    options = "--rm --network none --read-only --tmpfs /tmp --cap-drop ALL"
-    print(f"\nimage    {tag}\ndigest   {identity}\nverdict  {verdict(evidence)}")
-    print(
-        f"report   {evidence / 'report' / 'report.html'}\nrun      {settings}{engine.name} run {options} {tag} --help"
+    return (
+        f"\nimage    {tag}\ndigest   {engine.image_id(tag)}\nverdict  {verdict(evidence)}"
+        f"\nreport   {evidence / 'report' / 'report.html'}"
+        f"\nrun      {settings}{engine.name} run {RUN_OPTIONS} {tag} --help"
     )
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Build one image; exit code 0, or 1 with the reason on stderr."""
     options = parse(sys.argv[1:] if arguments is None else arguments)
+    tag = options.tag or f"localhost/{options.service.lower()}:{__version__}"
+    evidence = options.evidence or Path("out/images") / options.service
     try:
+        bundle = bundle_of(load_service(CONTEXT, options.service), options.bundle, options.sha256)
         engine = find_engine(WORK, options.storage)
-        prepare(options)
-        tag, evidence = build(options, engine)
-        identity = engine.image_id(tag)
-    except ImageError as error:
+        print("image: gathering wheels", flush=True)
+        gather(WORK / "wheels", native=not options.reference)
+        place(bundle, WORK / "bundle")
+        build(options, bundle, engine, tag, evidence)
+        print(summary(tag, evidence, engine))
+    except (ImageError, ValidationError) as error:
         print(f"image: {error}", file=sys.stderr)
         return 1
-    summary(tag, identity, evidence, engine)
     return 0
 
 

@@ -11,9 +11,11 @@ import pytest
 
 from scripts.image import __main__ as tool
 from scripts.image.base import base_image
+from scripts.image.bundle import Bundle, bundle_of, place
 from scripts.image.engine import Engine, find_engine
 from scripts.image.errors import ImageError
 from scripts.image.wheels import write_sums
+from validation.services import Service
 
 pytestmark = [pytest.mark.requirement("REQ-F-INS-009"), pytest.mark.needs("checkout")]
 
@@ -97,25 +99,79 @@ def test_a_base_image_that_can_neither_be_made_nor_pulled_is_asked_for(programs)
         base_image(Engine("docker"))
 
 
-def test_a_service_that_is_not_defined_is_refused_by_name(monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-    options = tool.parse(["no-such-service", "--bundle", str(tmp_path)])
-    with pytest.raises(ImageError, match=r"no service of this name: validation/services/no-such-service\.yaml"):
-        tool.prepare(options)
+def service(bundle: dict[str, str | None] | None) -> Service:
+    return Service(
+        name="s",
+        title="a service",
+        kind="classifier",
+        template=bundle is None,
+        intended_use="tests",
+        limitations=(),
+        safety_class="unset",
+        soup={},
+        bundle=bundle,
+        devices=("cpu",),
+        include=(),
+        not_applicable=(),
+        acceptance=(),
+    )
 
 
-def test_a_folder_that_is_no_bundle_is_refused_by_name(monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-    service = tmp_path / "validation/services/s.yaml"
-    service.parent.mkdir(parents=True)
-    service.touch()
-    with pytest.raises(ImageError, match=r"not a bundle, it holds no bundle.json: .*elsewhere"):
-        tool.prepare(tool.parse(["s", "--bundle", str(tmp_path / "elsewhere")]))
+@pytest.fixture
+def folder(tmp_path):
+    """A bundle's folder; the digest of its description is known from FIPS 180-4."""
+    (tmp_path / "bundle").mkdir()
+    (tmp_path / "bundle/bundle.json").write_text("{}")
+    (tmp_path / "bundle/weights.safetensors").write_bytes(b"abc")
+    return tmp_path / "bundle"
+
+
+EMPTY_OBJECT = "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"  # printf '{}' | sha256sum
+
+
+def test_a_service_that_is_not_defined_is_refused_by_name(capsys):
+    assert tool.main(["no-such-service"]) == 1
+    assert "image: there is no service 'no-such-service'; there are:" in capsys.readouterr().err
+
+
+def test_a_template_is_refused_until_its_owner_names_a_bundle():
+    with pytest.raises(
+        ImageError, match=r"^s is a template: its owner has not named a bundle in its service file yet$"
+    ):
+        bundle_of(service(None), None, None)
+
+
+def test_a_folder_that_is_no_bundle_is_refused_by_name(tmp_path):
+    with pytest.raises(ImageError, match=r"not a bundle's folder, it holds no bundle\.json: .*elsewhere"):
+        bundle_of(service({"path": "x", "sha256": None}), tmp_path / "elsewhere", None)
+
+
+def test_the_service_file_names_bundle_and_digest(folder):
+    assert bundle_of(service({"path": str(folder), "sha256": EMPTY_OBJECT}), None, None) == Bundle(folder, EMPTY_OBJECT)
+
+
+@pytest.mark.parametrize(("stated", "asked"), [("0" * 64, None), (EMPTY_OBJECT, "0" * 64), (None, "0" * 64)])
+def test_another_bundle_than_the_expected_one_is_refused(folder, stated, asked):
+    with pytest.raises(ImageError, match=f"has the digest {EMPTY_OBJECT}, expected was {'0' * 64}"):
+        bundle_of(service({"path": str(folder), "sha256": stated}), None, asked)
+
+
+def test_a_digest_that_nobody_stated_is_said_aloud(folder, capsys):
+    assert bundle_of(service({"path": str(folder), "sha256": None}), None, None).sha256 == EMPTY_OBJECT
+    assert f"nobody stated the digest of {folder}" in capsys.readouterr().out
+
+
+def test_the_whole_bundle_goes_into_the_context_and_nothing_of_the_one_before(folder, tmp_path):
+    context = tmp_path / "context"
+    context.mkdir()
+    (context / "left-over").touch()
+    place(Bundle(folder, EMPTY_OBJECT), context)
+    assert sorted(path.name for path in context.iterdir()) == ["bundle.json", "weights.safetensors"]
 
 
 def test_the_verdict_comes_from_the_report(tmp_path):
     (tmp_path / "report").mkdir()
-    (tmp_path / "report/report.json").write_text(json.dumps({"verdict": "INCOMPLETE"}))
+    (tmp_path / "report/report.json").write_text(json.dumps({"core": {"evaluation": {"verdict": "INCOMPLETE"}}}))
     assert tool.verdict(tmp_path) == "INCOMPLETE"
 
 
