@@ -62,7 +62,7 @@ def _test(function: str, plan: Mapping[str, Any], outcomes: Mapping[str, Mapping
         "state": str(first.state),
         "reason": first.reason,
         "rule": first.rule,
-        "items": len(nodes),
+        "cases": len(nodes),
         "assertions": sum(event["assertions"] for event in seen),
         "measurements": [item for event in seen for item in event["evidence"] if item["kind"] == "measure"],
         "not_passed": [

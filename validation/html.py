@@ -88,8 +88,8 @@ def _bar(counts: Mapping[str, int]) -> list[dict[str, Any]]:
     """The pieces of the bar over the matrix: one for each state that occurs, as wide as its share."""
     total = sum(counts.values()) or 1
     pieces, left = [], 0
-    for state, count in counts.items():
-        if count:
+    for state in map(str, State):
+        if count := counts[state]:
             right = left + round(BAR_WIDTH * count / total)
             pieces.append({"state": state, "count": count, "x": left, "width": right - left})
             left = right

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 GENERAL = (
-    """The verdict holds for these requirements, this bundle digest, these software versions and this machine, on the date
-    given. It says nothing about other devices, versions or data.""",
-    """This report is evidence from a supplier's test run. Classification of the software, acceptance of risks and release
-    are decisions of the manufacturer of the medical device.""",
-    """Nobody has signed this report: it is an unsigned draft. Its digests show whether a file was changed after the run,
-    but not by whom the report was made.""",
+    """The verdict holds for these requirements, this bundle digest, these software versions and this machine, on the
+    date given. It says nothing about other devices, versions or data.""",
+    """This report is evidence from a supplier's test run. Classification of the software, acceptance of risks and
+    release are decisions of the manufacturer of the medical device.""",
+    """Nobody has signed this report: it is an unsigned draft. Its digests show whether a file was changed after the
+    run, but not by whom the report was made.""",
 )
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from validation.atomic import new_directory, write_file
-from validation.bundles import describe_bundle
+from validation.bundles import bundle_findings, describe_bundle
 from validation.canonical import readable_json
 from validation.check import static_findings
 from validation.collect import run_pytest
@@ -53,7 +53,7 @@ def run(root: Path, options: Options, say: Callable[[str], None]) -> dict[str, A
     trace = load_trace(root)
     bundle = describe_bundle(bundle_path, expected)
     distributions = installed()
-    findings = [*_relevant(static_findings(root, distributions), service), *_bundle_findings(bundle, service)]
+    findings = [*_relevant(static_findings(root, distributions), service), *bundle_findings(service.name, bundle)]
     request = make_request(service, trace, bundle)
     say(f"{service.name}: {len(request['requirements'])} requirements, {len(request['required'])} tests")
     with new_directory(options.out, marker=DIGESTS_FILE) as folder:
@@ -85,17 +85,6 @@ def _relevant(findings: list[Finding], service: Service) -> list[Finding]:
     """Without what is wrong with other services."""
     others = ("V01", "V02", "V03", "V04")
     return [finding for finding in findings if finding.rule not in others or finding.where == service.name]
-
-
-def _bundle_findings(bundle: dict[str, Any], service: Service) -> list[Finding]:
-    found = []
-    if bundle["expected_sha256"] is None:
-        message = "no digest was expected of the bundle (--sha256): the report binds itself to whatever was there"
-        found.append(Finding("V06", service.name, message, "warning"))
-    elif bundle["expected_sha256"] != bundle["sha256"]:
-        message = f"the bundle's digest is {bundle['sha256']}, expected was {bundle['expected_sha256']}"
-        found.append(Finding("V05", service.name, message))
-    return found
 
 
 def _run_tests(root: Path, folder: Path, request: dict[str, Any], bundle: Path, options: Options) -> None:

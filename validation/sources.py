@@ -37,7 +37,7 @@ def read_sections(path: Path) -> dict[str, str]:
     heading = ""
     for line in text.splitlines():
         if line in HEADINGS:
-            heading = line
+            heading = f"System requirements/{line}" if line in ("Software", "Hardware") else line
         elif heading:
             sections.setdefault(heading, []).append(line)
             if heading in ("Functional", "Performance") and (bullet := _BULLET.match(line)):
@@ -47,4 +47,4 @@ def read_sections(path: Path) -> dict[str, str]:
 
 def items(sections: dict[str, str]) -> list[str]:
     """Names of the functional and performance items, in the document's order."""
-    return [name for name in sections if "/" in name]
+    return [name for name in sections if name.startswith(("Functional/", "Performance/"))]

@@ -117,7 +117,7 @@ def _refuse_number(key: str, node: yaml.Node) -> None:
             raise _problem(item.start_mark, f"{key} is text; write quotes around {item.value}")
 
 
-def _problem(mark: yaml.Mark | None, message: str) -> yaml.MarkedYAMLError:
+def _problem(mark: Any, message: str) -> yaml.MarkedYAMLError:
     return yaml.MarkedYAMLError(problem=message, problem_mark=mark)
 
 
