@@ -119,14 +119,14 @@ def service(bundle: dict[str, str | None] | None) -> Service:
 
 @pytest.fixture
 def folder(tmp_path):
-    """A bundle's folder; the digest of its description is known from FIPS 180-4."""
+    """A bundle's folder; the digest of its description comes from sha256sum."""
     (tmp_path / "bundle").mkdir()
-    (tmp_path / "bundle/bundle.json").write_text("{}")
+    (tmp_path / "bundle/bundle.json").write_text('{"files": {}}')
     (tmp_path / "bundle/weights.safetensors").write_bytes(b"abc")
     return tmp_path / "bundle"
 
 
-EMPTY_OBJECT = "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"  # printf '{}' | sha256sum
+NO_FILES = "72977a5bca3b6477ebcbf9abf97bb444c5d27d874e0109bf6d10a810519f3c24"  # printf '{"files": {}}' | sha256sum
 
 
 def test_a_service_that_is_not_defined_is_refused_by_name(capsys):
@@ -147,17 +147,17 @@ def test_a_folder_that_is_no_bundle_is_refused_by_name(tmp_path):
 
 
 def test_the_service_file_names_bundle_and_digest(folder):
-    assert bundle_of(service({"path": str(folder), "sha256": EMPTY_OBJECT}), None, None) == Bundle(folder, EMPTY_OBJECT)
+    assert bundle_of(service({"path": str(folder), "sha256": NO_FILES}), None, None) == Bundle(folder, NO_FILES)
 
 
-@pytest.mark.parametrize(("stated", "asked"), [("0" * 64, None), (EMPTY_OBJECT, "0" * 64), (None, "0" * 64)])
+@pytest.mark.parametrize(("stated", "asked"), [("0" * 64, None), (NO_FILES, "0" * 64), (None, "0" * 64)])
 def test_another_bundle_than_the_expected_one_is_refused(folder, stated, asked):
-    with pytest.raises(ImageError, match=f"has the digest {EMPTY_OBJECT}, expected was {'0' * 64}"):
+    with pytest.raises(ImageError, match=f"has the digest {NO_FILES}, expected was {'0' * 64}"):
         bundle_of(service({"path": str(folder), "sha256": stated}), None, asked)
 
 
 def test_a_digest_that_nobody_stated_is_said_aloud(folder, capsys):
-    assert bundle_of(service({"path": str(folder), "sha256": None}), None, None).sha256 == EMPTY_OBJECT
+    assert bundle_of(service({"path": str(folder), "sha256": None}), None, None).sha256 == NO_FILES
     assert f"nobody stated the digest of {folder}" in capsys.readouterr().out
 
 
@@ -165,7 +165,7 @@ def test_the_whole_bundle_goes_into_the_context_and_nothing_of_the_one_before(fo
     context = tmp_path / "context"
     context.mkdir()
     (context / "left-over").touch()
-    place(Bundle(folder, EMPTY_OBJECT), context)
+    place(Bundle(folder, NO_FILES), context)
     assert sorted(path.name for path in context.iterdir()) == ["bundle.json", "weights.safetensors"]
 
 
