@@ -123,12 +123,6 @@ def _checkout() -> tuple[bool, str]:
     return True, "a checkout of the project, and make"
 
 
-def _checkout() -> tuple[bool, str]:
-    if (ROOT / "Makefile").is_file() and (ROOT / "scripts").is_dir():
-        return True, "the whole checkout is here"
-    return False, "only the product and its tests are here, not the checkout they were made from"
-
-
 def _service_bundle() -> tuple[bool, str]:
     if "MEDTORCH_SERVICE" not in os.environ:
         return False, "no service is being validated: these tests belong to `python -m validation run`"
@@ -149,7 +143,6 @@ _PROBES: dict[str, Callable[[], tuple[bool, str]]] = {
     "shared_data": _shared_data,
     "container_engine": _container_engine,
     "compiler": _compiler,
-    "checkout": _checkout,
     "checkout": _checkout,
     "service_bundle": _service_bundle,
 }

@@ -26,6 +26,7 @@ class Installed:
     license: str
     wheel_tag: str
     content_sha256: str
+    libraries: tuple[str, ...]
     altered: tuple[str, ...]
 
     @cached_property
@@ -72,8 +73,14 @@ def read(found: metadata.Distribution) -> Installed:
         license=_field(found, "License-Expression"),
         wheel_tag=_wheel_tag(found),
         content_sha256=tree_sha256(files),
+        libraries=tuple(sorted(name for name, _ in files if _is_bundled_library(name))),
         altered=tuple(altered),
     )
+
+
+def _is_bundled_library(name: str) -> bool:
+    """Native libraries of other projects that a wheel carries along lie in a folder <name>.libs."""
+    return name.split("/", 1)[0].endswith(".libs") and ".so" in name
 
 
 def _field(found: metadata.Distribution, name: str) -> str:

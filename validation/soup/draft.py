@@ -53,9 +53,8 @@ def _add_version(path: Path, entry: Installed) -> str:
     if version is None:
         version = _version(entry)
         data["versions"].append(version)
-    content = {"wheel_tag": entry.wheel_tag, "sha256": entry.content_sha256}
     if entry.wheel_tag and all(known["wheel_tag"] != entry.wheel_tag for known in version.get("content", [])):
-        version.setdefault("content", []).append(content)
+        version.setdefault("content", []).append(_content(entry))
     write_file(path, dump_yaml(data).encode())
     return f"{path.name}: knows {entry.version} ({entry.wheel_tag})"
 
@@ -103,8 +102,13 @@ def _draft(found: metadata.Distribution, entry: Installed, *, by: str, used_in: 
 def _version(entry: Installed) -> dict[str, Any]:
     made: dict[str, Any] = {"version": entry.version, "purl": f"pkg:pypi/{normalised(entry.name)}@{entry.version}"}
     if entry.wheel_tag:
-        made["content"] = [{"wheel_tag": entry.wheel_tag, "sha256": entry.content_sha256}]
+        made["content"] = [_content(entry)]
     return made
+
+
+def _content(entry: Installed) -> dict[str, Any]:
+    made: dict[str, Any] = {"wheel_tag": entry.wheel_tag, "sha256": entry.content_sha256}
+    return made | {"libraries": list(entry.libraries)} if entry.libraries else made
 
 
 def _links(found: metadata.Distribution) -> dict[str, str]:

@@ -33,13 +33,13 @@ class SoupRecord:
     def retired(self) -> bool:
         return bool(self.data.get("retired", False))
 
-    def content(self, version: str, wheel_tag: str) -> str | None:
-        """Recorded digest of the files of a version as that wheel installs them, if there is one."""
+    def content(self, version: str, wheel_tag: str) -> Mapping[str, Any] | None:
+        """What is recorded of the files of a version as that wheel installs them, if there is anything."""
         for entry in self.data["versions"]:
             if entry["version"] == version:
                 for content in entry.get("content", []):
                     if content["wheel_tag"] == wheel_tag:
-                        return str(content["sha256"])
+                        return dict(content)
         return None
 
     def evaluated(self, version: str) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from validation.distributions import Installed
-from validation.findings import Finding
+from validation.findings import Finding, Severity
 from validation.soup.records import SoupRecord, by_distribution, load_records
 from validation.trace import Trace
 
@@ -34,7 +34,7 @@ def soup_findings(root: Path, trace: Trace | None, installed: list[Installed]) -
 
 
 def environment_findings(records: list[SoupRecord], installed: list[Installed]) -> Iterator[Finding]:
-    """Installed against recorded, both ways (S02, S04, S11, S15)."""
+    """Installed against recorded, both ways (S02, S04, S06, S11, S15)."""
     known = by_distribution(records)
     for name, count in Counter(entry.key for entry in installed).items():
         if count > 1:
@@ -55,11 +55,14 @@ def environment_findings(records: list[SoupRecord], installed: list[Installed]) 
 def _against_record(entry: Installed, record: SoupRecord) -> Iterator[Finding]:
     if entry.version not in record.versions:
         known = ", ".join(record.versions)
-        yield Finding("S02", record.soup_id, f"{entry.version} is installed, the record knows {known}")
+        severity: Severity = "warning" if record.kind == "tool" else "error"
+        yield Finding("S02", record.soup_id, f"{entry.version} is installed, the record knows {known}", severity)
         return
     recorded = record.content(entry.version, entry.wheel_tag)
-    if recorded is not None and recorded != entry.content_sha256:
+    if recorded is not None and recorded["sha256"] != entry.content_sha256:
         yield Finding("S04", record.soup_id, f"{entry.version}: the installed files are not those that were recorded")
+    if recorded is not None and tuple(recorded.get("libraries", ())) != entry.libraries:
+        yield Finding("S06", record.soup_id, f"{entry.version}: it brings other native libraries than were recorded")
     if entry.altered:
         names = ", ".join(entry.altered[:3])
         yield Finding(
