@@ -73,6 +73,7 @@ COPY --from=validate /evidence/ /
 
 # ---- gate: PASS (0) and INCOMPLETE (2) may go on, the report says which; anything else ends the build ------------------------
 FROM validate AS gate
+ARG SERVICE
 RUN code="$(cat /evidence/exit_code)"; case "$code" in 0|2) ;; *) echo "validation of ${SERVICE} ended with exit code $code" >&2; exit 1 ;; esac
 
 # ---- final -------------------------------------------------------------------------------------------------------------------

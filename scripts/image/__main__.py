@@ -21,6 +21,7 @@ from validation.services import load_service
 
 CONTEXT = Path()
 WORK = Path("build/image")
+GOES_ON = ("0", "2")  # PASS and INCOMPLETE; the Dockerfile's gate holds the same for whoever calls an engine by hand
 RUN_OPTIONS = "--rm --network none --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges"
 
 
@@ -59,6 +60,8 @@ def build(options: argparse.Namespace, bundle: Bundle, engine: Engine, tag: str,
     }
     engine.build(CONTEXT, f"{tag}-evidence", arguments, target="evidence", output=evidence)
     print(f"image: report in {evidence / 'report'}, verdict {verdict(evidence)}", flush=True)
+    if (evidence / "exit_code").read_text(encoding="utf-8").strip() not in GOES_ON:
+        raise ImageError(f"{options.service} was not validated, so there is no image; its report tells why")
     engine.build(CONTEXT, tag, arguments)
 
 
