@@ -74,7 +74,7 @@ class Op:
         return f"{self.name}({fields})"
 
 
-def require(condition: bool, error: type[OpError], op: Op | str, message: str, **specs: Spec | None) -> None:
+def require(condition: bool, error: type[OpError], op: Op | str, message: str, /, **specs: Spec | None) -> None:
     """Raise `error` with the op's name, what is wrong, and every input with shape, dtype and device, unless `condition`."""
     if not condition:
         name = op if isinstance(op, str) else op.name
