@@ -6,11 +6,12 @@ Importing it costs NumPy and the core; everything heavier is fetched when it is 
 from __future__ import annotations
 
 import importlib
+import importlib.util
+import math
 from typing import Any
 
-from medtorch import errors
+from medtorch import autograd, errors
 from medtorch._version import __version__
-from medtorch.core.autograd import backward as _backward
 from medtorch.core.creation import (
     arange,
     as_tensor,
@@ -112,6 +113,9 @@ from medtorch.core.ops.comparison import (
     masked_fill,
     ne,
 )
+from medtorch.core.ops.einsum import (
+    einsum,
+)
 from medtorch.core.ops.elementwise import (
     abs,
     acos,
@@ -152,6 +156,89 @@ from medtorch.core.ops.elementwise import (
     tanh,
     trunc,
 )
+from medtorch.core.ops.extremes import (
+    amax,
+    amin,
+    aminmax,
+    argmax,
+    argmin,
+    max,
+    median,
+    min,
+    mode,
+    nanmedian,
+    nanquantile,
+    quantile,
+)
+from medtorch.core.ops.gathering import (
+    gather,
+    scatter,
+    scatter_add,
+    scatter_reduce,
+    take_along_dim,
+)
+from medtorch.core.ops.indexing import (
+    argwhere,
+    index_add,
+    index_copy,
+    index_fill,
+    index_put,
+    index_select,
+    masked_scatter,
+    masked_select,
+    nonzero,
+    put,
+    take,
+)
+from medtorch.core.ops.matmul import (
+    addbmm,
+    addmm,
+    addmv,
+    addr,
+    baddbmm,
+    bmm,
+    cdist,
+    chain_matmul,
+    dot,
+    inner,
+    kron,
+    matmul,
+    mm,
+    mv,
+    outer,
+    tensordot,
+    trace,
+    vdot,
+)
+from medtorch.core.ops.moments import (
+    dist,
+    logsumexp,
+    norm,
+    std,
+    std_mean,
+    var,
+    var_mean,
+)
+from medtorch.core.ops.reduction import (
+    all,
+    any,
+    count_nonzero,
+    mean,
+    nanmean,
+    nansum,
+    prod,
+    sum,
+)
+from medtorch.core.ops.scan import (
+    cummax,
+    cummin,
+    cumprod,
+    cumsum,
+    cumulative_trapezoid,
+    diff,
+    logcumsumexp,
+    trapezoid,
+)
 from medtorch.core.ops.shape import (
     broadcast_tensors,
     broadcast_to,
@@ -181,6 +268,30 @@ from medtorch.core.ops.shape import (
     unflatten,
     unsqueeze,
 )
+from medtorch.core.ops.sorting import (
+    argsort,
+    bincount,
+    bucketize,
+    histc,
+    isin,
+    kthvalue,
+    msort,
+    searchsorted,
+    sort,
+    topk,
+    unique,
+    unique_consecutive,
+)
+from medtorch.core.ops.triangles import (
+    diag,
+    diag_embed,
+    diagflat,
+    diagonal_scatter,
+    select_scatter,
+    slice_scatter,
+    tril,
+    triu,
+)
 from medtorch.core.printing import set_printoptions
 from medtorch.core.promotion import result_type
 from medtorch.core.random import (
@@ -204,3 +315,32 @@ from medtorch.core.random import (
 )
 from medtorch.core.shapes import broadcast_shapes
 from medtorch.core.tensor import Size, Tensor
+
+e, inf, nan, pi = math.e, math.inf, math.nan, math.pi
+contiguous_format, preserve_format = "contiguous_format", "preserve_format"
+channels_last, channels_last_3d = "channels_last", "channels_last_3d"
+strided = "strided"
+
+absolute, negative, multiply, subtract = abs, neg, mul, sub
+divide = true_divide = div
+clip, concat, concatenate = clamp, cat, cat
+greater, greater_equal, less, less_equal, not_equal = gt, ge, lt, le, ne
+swapaxes = swapdims = transpose
+moveaxis, fix = movedim, trunc
+arcsin, arccos, arctan, arctan2 = asin, acos, atan, atan2
+
+# Fetched when first asked for: PEP 562.
+_ROOMS = frozenset({"compat", "cuda", "data", "linalg", "metrics", "models", "nn", "optim", "serialize", "serve", "utils"})
+_LAZY = {"load_bundle": "medtorch.serve", "save_bundle": "medtorch.serve", "backend_info": "medtorch.core.info"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(importlib.import_module(_LAZY[name]), name)
+    if name in _ROOMS and importlib.util.find_spec(f"medtorch.{name}") is not None:
+        return importlib.import_module(f"medtorch.{name}")
+    raise AttributeError(f"module 'medtorch' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_ROOMS, *_LAZY})

@@ -23,7 +23,22 @@ from medtorch.core.dtypes import dtype
 from medtorch.core.handles import RemovableHandle
 from medtorch.core.inplace import inplace, overwrite, refresh_view
 from medtorch.core.modes import STATE
-from medtorch.core.ops import arithmetic, comparison, elementwise
+from medtorch.core.ops import (
+    arithmetic,
+    comparison,
+    elementwise,
+    extremes,
+    gathering,
+    indexing,
+    moments,
+    reduction,
+    scan,
+    sorting,
+    triangles,
+)
+from medtorch.core.ops import (
+    matmul as matmul_ops,
+)
 from medtorch.core.ops import shape as shape_ops
 from medtorch.core.ops.copy import Cast, Clone, Move
 from medtorch.core.ops.op import Op
@@ -652,6 +667,123 @@ class Tensor:
 
     T = property(shape_ops.reversed_dims)
     mT = property(shape_ops.matrix_transpose)
+
+    # -- many to one (ops/reduction.py, extremes.py, moments.py) --------------------------------------------------
+
+    sum = reduction.sum
+    mean = reduction.mean
+    prod = reduction.prod
+    nansum = reduction.nansum
+    nanmean = reduction.nanmean
+    any = reduction.any
+    all = reduction.all
+    count_nonzero = reduction.count_nonzero
+    amax = extremes.amax
+    amin = extremes.amin
+    aminmax = extremes.aminmax
+    argmax = extremes.argmax
+    argmin = extremes.argmin
+    max = extremes.max
+    min = extremes.min
+    median = extremes.median
+    nanmedian = extremes.nanmedian
+    mode = extremes.mode
+    quantile = extremes.quantile
+    nanquantile = extremes.nanquantile
+    var = moments.var
+    std = moments.std
+    norm = moments.norm
+    dist = moments.dist
+    logsumexp = moments.logsumexp
+
+    # -- products of matrices (ops/matmul.py) ---------------------------------------------------------------------
+
+    matmul = __matmul__ = matmul_ops.matmul
+    mm = matmul_ops.mm
+    bmm = matmul_ops.bmm
+    mv = matmul_ops.mv
+    dot = matmul_ops.dot
+    vdot = matmul_ops.vdot
+    outer = ger = matmul_ops.outer
+    inner = matmul_ops.inner
+    addmm = matmul_ops.addmm
+    addmv = matmul_ops.addmv
+    addr = matmul_ops.addr
+    baddbmm = matmul_ops.baddbmm
+    addbmm = matmul_ops.addbmm
+    kron = matmul_ops.kron
+    trace = matmul_ops.trace
+
+    addmm_ = inplace(matmul_ops.addmm)
+    addmv_ = inplace(matmul_ops.addmv)
+    addr_ = inplace(matmul_ops.addr)
+    baddbmm_ = inplace(matmul_ops.baddbmm)
+    addbmm_ = inplace(matmul_ops.addbmm)
+
+    # -- places (ops/indexing.py, gathering.py, triangles.py) -----------------------------------------------------
+
+    __getitem__ = indexing.getitem
+    __setitem__ = indexing.setitem
+    index_put = indexing.index_put
+    index_select = indexing.index_select
+    index_add = indexing.index_add
+    index_copy = indexing.index_copy
+    index_fill = indexing.index_fill
+    take = indexing.take
+    put = indexing.put
+    masked_select = indexing.masked_select
+    masked_scatter = indexing.masked_scatter
+    nonzero = indexing.nonzero
+    argwhere = indexing.argwhere
+    gather = gathering.gather
+    scatter = gathering.scatter
+    scatter_add = gathering.scatter_add
+    scatter_reduce = gathering.scatter_reduce
+    take_along_dim = gathering.take_along_dim
+    tril = triangles.tril
+    triu = triangles.triu
+    diag = triangles.diag
+    diag_embed = triangles.diag_embed
+    diagflat = triangles.diagflat
+    diagonal_scatter = triangles.diagonal_scatter
+    select_scatter = triangles.select_scatter
+    slice_scatter = triangles.slice_scatter
+
+    index_put_ = inplace(indexing.index_put)
+    index_add_ = inplace(indexing.index_add)
+    index_copy_ = inplace(indexing.index_copy)
+    index_fill_ = inplace(indexing.index_fill)
+    put_ = inplace(indexing.put)
+    masked_scatter_ = inplace(indexing.masked_scatter)
+    scatter_ = inplace(gathering.scatter)
+    scatter_add_ = inplace(gathering.scatter_add)
+    scatter_reduce_ = inplace(gathering.scatter_reduce)
+    tril_ = inplace(triangles.tril)
+    triu_ = inplace(triangles.triu)
+
+    # -- order (ops/sorting.py) -----------------------------------------------------------------------------------
+
+    sort = sorting.sort
+    argsort = sorting.argsort
+    msort = sorting.msort
+    topk = sorting.topk
+    kthvalue = sorting.kthvalue
+    unique = sorting.unique
+    unique_consecutive = sorting.unique_consecutive
+    bincount = sorting.bincount
+    histc = sorting.histc
+
+    # -- running sums (ops/scan.py) -------------------------------------------------------------------------------
+
+    cumsum = scan.cumsum
+    cumprod = scan.cumprod
+    logcumsumexp = scan.logcumsumexp
+    cummax = scan.cummax
+    cummin = scan.cummin
+    diff = scan.diff
+
+    cumsum_ = inplace(scan.cumsum)
+    cumprod_ = inplace(scan.cumprod)
 
 
 def _rebuild(kind: type[Tensor], array: Any, place: str, requires_grad: bool) -> Tensor:

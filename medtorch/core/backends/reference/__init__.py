@@ -8,10 +8,23 @@ from __future__ import annotations
 from typing import Any
 
 from medtorch.core.backends.reference.elementwise import ElementwiseKernels
+from medtorch.core.backends.reference.indexing import IndexingKernels
 from medtorch.core.backends.reference.layout import LayoutKernels
+from medtorch.core.backends.reference.matmul import MatmulKernels
+from medtorch.core.backends.reference.reduction import ReductionKernels
+from medtorch.core.backends.reference.scan import ScanKernels
+from medtorch.core.backends.reference.sorting import SortingKernels
 
 
-class ReferenceKernels(ElementwiseKernels, LayoutKernels):
+class ReferenceKernels(
+    ElementwiseKernels,
+    IndexingKernels,
+    LayoutKernels,
+    MatmulKernels,
+    ReductionKernels,
+    ScanKernels,
+    SortingKernels,
+):
     """Every kernel of the contract (medtorch/core/kernels.py), on one array module."""
 
     def __init__(self, xp: Any) -> None:
