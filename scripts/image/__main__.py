@@ -80,10 +80,11 @@ def verdict(evidence: Path) -> str:
 def summary(tag: str, evidence: Path, engine: Engine) -> str:
     """What was made and how to run it."""
     settings = "".join(f"{name}={value} " for name, value in engine.settings.items())
+    runner = "podman" if engine.name == "buildah" else engine.name  # buildah makes images and runs none
     return (
         f"\nimage    {tag}\ndigest   {engine.image_id(tag)}\nverdict  {verdict(evidence)}"
         f"\nreport   {evidence / 'report' / 'report.html'}"
-        f"\nrun      {settings}{engine.name} run {RUN_OPTIONS} {tag} --help"
+        f"\nrun      {settings}{runner} run {RUN_OPTIONS} {tag} --help"
     )
 
 
