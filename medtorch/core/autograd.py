@@ -46,12 +46,37 @@ class Saved:
             self._array = tensor.detach()
         self._version = tensor._version
 
+    def keep_copy_of(self, tensor: Tensor) -> None:
+        """If this is `tensor`, which is about to be changed by the very op that saved it, keep its present numbers."""
+        if self._tensor is tensor:
+            kept = tensor._from_array(tensor._array.copy(order="K"), tensor._device)
+            if tensor.grad_fn is not None:
+                kept._set_node(tensor.grad_fn, tensor._output_nr)
+            self._tensor, self._version = kept, 0
+
     def unpack(self, node: Node) -> Tensor:
         kept = self._tensor if self._tensor is not None else self._array
         assert_unchanged(kept, self._version, node)  # type: ignore[arg-type]
         if self._tensor is not None:
             return self._tensor
         return self._array._attached(node, self._output)  # type: ignore[union-attr,arg-type,no-any-return]
+
+
+def keep_copies(newest: Node | None, since: int, tensor: Tensor) -> None:
+    """Let every node made after `since` keep the present numbers of `tensor`, where it saved them."""
+    stack = [] if newest is None else [newest]
+    while stack:
+        node = stack.pop()
+        if since < node.sequence and isinstance(node, OpNode):
+            for saved in itertools.chain.from_iterable((node.saved or {}).values()):
+                if saved is not None:
+                    saved.keep_copy_of(tensor)
+            stack.extend(edge[0] for edge in node.edges if edge is not None)
+
+
+def now() -> int:
+    """A number that nodes made from now on exceed."""
+    return next(_sequence)
 
 
 def assert_unchanged(tensor: Tensor, version: int, node: Node) -> None:
@@ -116,7 +141,8 @@ class OpNode(Node):
                 self.saved[want] = tuple(Saved(t, nr) for nr, t in enumerate(outputs))
             elif want in op.inputs:
                 tensors = inputs if op.variadic else (inputs[op.inputs.index(want)],)
-                self.saved[want] = tuple(None if t is None else Saved(t) for t in tensors)
+                served = any(needs[place] for place in op.uses.get(want, range(len(needs))))
+                self.saved[want] = tuple(Saved(t) if t is not None and served else None for t in tensors)
 
     def name(self) -> str:
         return "".join(word.capitalize() for word in self.op.name.split("_")) + "Backward0"

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from medtorch.core import dtypes
-from medtorch.core.autograd import OpNode
+from medtorch.core.autograd import OpNode, keep_copies, now
 from medtorch.core.modes import STATE, enable_grad
 from medtorch.core.ops.copy import Overwrite, SetView
 from medtorch.core.spec import describe
@@ -30,7 +30,10 @@ def inplace(function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         guard(self, function.__name__ + "_")
-        return assign(self, function(self, *args, **kwargs), function.__name__ + "_")
+        start = now()
+        value = function(self, *args, **kwargs)
+        keep_copies(value.grad_fn, start, self)
+        return assign(self, value, function.__name__ + "_")
 
     method.__name__ = method.__qualname__ = function.__name__ + "_"
     return method

@@ -74,6 +74,9 @@ def _numbers(array: np.ndarray[Any, Any]) -> str:
     o = _options
     values = array.astype(np.float64) if dtypes.from_numpy(array.dtype).is_floating_point else array
     form = {"float_kind": _float_form(values, o)} if values.dtype.kind == "f" else None
+    if values.dtype.kind == "b":
+        width = 4 if bool(values.all()) else 5
+        form = {"bool": lambda value: str(bool(value)).rjust(width)}
     return np.array2string(
         values,
         max_line_width=o.linewidth,
@@ -104,5 +107,5 @@ def _float_form(values: np.ndarray[Any, Any], o: _Options) -> Any:
         return form.format(value) if np.isfinite(value) else str(value)
 
     sample = shown if shown.size <= 2 * o.threshold else shown[:: shown.size // o.threshold + 1]
-    width = max(len(plain(float(v))) for v in sample)
+    width = max((len(plain(float(v))) for v in sample if np.isfinite(v)), default=0)
     return lambda value: plain(value).rjust(width if values.ndim else 0)

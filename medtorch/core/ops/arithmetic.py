@@ -7,7 +7,7 @@ the same name.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from medtorch.core.ops.op import Array, Op, require, sum_to
 from medtorch.core.shapes import broadcast_shapes
@@ -67,21 +67,25 @@ class Sub(Binary):
 class Mul(Binary):
     """Math      y = a b;  da = b dy;  db = a dy"""
 
+    uses: ClassVar[dict[str, tuple[int, ...]]] = {"a": (1,), "b": (0,)}
+
     def forward(self, kernels: Kernels, a: Array, b: Array) -> Array:
         return kernels.mul(a, b)
 
-    def vjp(self, a: Tensor, b: Tensor, dy: Tensor, needs: tuple[bool, ...]) -> Grads:
-        return sum_to(dy * b, a.spec) if needs[0] else None, sum_to(dy * a, b.spec) if needs[1] else None
+    def vjp(self, a: Tensor, b: Tensor, a_spec: Spec, b_spec: Spec, dy: Tensor, needs: tuple[bool, ...]) -> Grads:
+        return sum_to(dy * b, a_spec) if needs[0] else None, sum_to(dy * a, b_spec) if needs[1] else None
 
 
 class Div(FloatBinary):
     """Math      y = a / b;  da = dy / b;  db = -dy a / b^2"""
 
+    uses: ClassVar[dict[str, tuple[int, ...]]] = {"a": (1,)}
+
     def forward(self, kernels: Kernels, a: Array, b: Array) -> Array:
         return kernels.div(a, b)
 
-    def vjp(self, a: Tensor, b: Tensor, dy: Tensor, needs: tuple[bool, ...]) -> Grads:
-        return sum_to(dy / b, a.spec) if needs[0] else None, sum_to(-dy * ((a / b) / b), b.spec) if needs[1] else None
+    def vjp(self, a: Tensor, b: Tensor, a_spec: Spec, dy: Tensor, needs: tuple[bool, ...]) -> Grads:
+        return sum_to(dy / b, a_spec) if needs[0] else None, sum_to(-dy * ((a / b) / b), b.spec) if needs[1] else None
 
 
 class _Divided(Binary):

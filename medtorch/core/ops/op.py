@@ -7,7 +7,7 @@
                                    an input's name from `check` (its tensor, saved), `y` the output (saved),
                                    `<input>_spec` and `y_spec` (their Spec, which costs nothing to keep),
                                    `needs` (for each input, whether anybody wants its gradient).
-                                   What it does not name is not kept.
+                                   What it does not name is not kept, nor what `uses` says serves only inputs that want no gradient.
 
 Because a gradient is made of ops on tensors, it can be differentiated again. An op's own numbers (dim, stride, ...) are
 the fields of a frozen dataclass. Ops never import Tensor: an op that is called on tensors asks them to run it.
@@ -42,6 +42,8 @@ class Op:
     """Whether the output shares the input's memory."""
     promotes: ClassVar[Promotion] = "none"
     """How inputs of different dtypes meet: brought to one dtype; that and at least floating; or left alone."""
+    uses: ClassVar[dict[str, tuple[int, ...]]] = {}
+    """Which inputs' gradients a saved input serves, where not all: it is kept (else None) if one of those is wanted."""
     wants: ClassVar[tuple[str, ...]] = ()
     inputs: ClassVar[tuple[str, ...]] = ()
     variadic: ClassVar[bool] = False
