@@ -228,7 +228,9 @@ def run(op: Op, inputs: Sequence[Any]) -> Any:
         tensors, place = _bring_scalars(tensors)
         specs = [None if t is None else t.spec for t in tensors]
     op.check(*specs)
-    found = op.forward(kernels_for(place), *(None if t is None else t._array for t in tensors))
+    kernels = kernels_for(place)
+    with kernels.quiet():
+        found = op.forward(kernels, *(None if t is None else t._array for t in tensors))
     arrays = found if isinstance(found, tuple) else (found,)
     first = next(t for t in tensors if t is not None)
     outputs = tuple(first._made(array, place) for array in arrays)

@@ -8,15 +8,20 @@ Requires  REQ-F-OPS-001
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from medtorch.core.dtypes import dtype
+from medtorch.core.shapes import Shape
+from medtorch.core.windows import Pads
 
 Array = Any
 
 
 class Kernels(Protocol):
     """Every kernel that ops may call, by family."""
+
+    def quiet(self) -> AbstractContextManager[Any]: ...
 
     # elementwise: two inputs
     def add(self, a: Array, b: Array) -> Array: ...
@@ -145,3 +150,99 @@ class Kernels(Protocol):
     def cumprod(self, x: Array, dim: int) -> Array: ...
     def logcumsumexp(self, x: Array, dim: int) -> Array: ...
     def cumulative_extreme(self, x: Array, dim: int, largest: bool) -> Array: ...
+
+    # conv
+    def conv(
+        self,
+        input: Array,
+        weight: Array,
+        bias: Array | None,
+        stride: Shape,
+        padding: Pads,
+        dilation: Shape,
+        groups: int,
+    ) -> Array: ...
+    def conv_input_grad(
+        self,
+        dy: Array,
+        weight: Array,
+        bias: Array | None,
+        size: Shape,
+        stride: Shape,
+        padding: Pads,
+        dilation: Shape,
+        groups: int,
+    ) -> Array: ...
+    def conv_weight_grad(
+        self, input: Array, dy: Array, kernel: Shape, stride: Shape, padding: Pads, dilation: Shape, groups: int
+    ) -> Array: ...
+
+    # pool
+    def max_pool(
+        self, x: Array, kernel: Shape, stride: Shape, padding: Shape, dilation: Shape, count: Shape
+    ) -> Array: ...
+    def max_pool_indices(
+        self, x: Array, kernel: Shape, stride: Shape, padding: Shape, dilation: Shape, count: Shape
+    ) -> Array: ...
+    def adaptive_max_pool(self, x: Array, count: Shape) -> Array: ...
+    def adaptive_max_pool_indices(self, x: Array, count: Shape) -> Array: ...
+    def pool_gather(self, x: Array, indices: Array) -> Array: ...
+    def pool_scatter(self, dy: Array, indices: Array, size: Shape) -> Array: ...
+    def max_unpool(self, x: Array, indices: Array, size: Shape) -> Array: ...
+    def avg_pool(
+        self,
+        x: Array,
+        kernel: Shape,
+        stride: Shape,
+        padding: Shape,
+        count: Shape,
+        count_include_pad: bool,
+        divisor: int | None,
+    ) -> Array: ...
+    def avg_pool_input_grad(
+        self,
+        grad: Array,
+        size: Shape,
+        kernel: Shape,
+        stride: Shape,
+        padding: Shape,
+        count_include_pad: bool,
+        divisor: int | None,
+    ) -> Array: ...
+    def adaptive_avg_pool(self, x: Array, count: Shape) -> Array: ...
+    def adaptive_avg_pool_input_grad(self, grad: Array, size: Shape) -> Array: ...
+
+    # norm
+    def standardize(self, x: Array, dims: Shape, eps: float) -> tuple[Array, Array, Array]: ...
+    def standardize_input_grad(self, grad: Array, x: Array, dims: Shape, eps: float) -> Array: ...
+
+    # interpolate
+    def interpolate(
+        self,
+        x: Array,
+        mode: str,
+        size: Shape,
+        scales: tuple[float | None, ...],
+        align_corners: bool,
+        antialias: bool,
+    ) -> Array: ...
+    def interpolate_input_grad(
+        self,
+        grad: Array,
+        size: Shape,
+        mode: str,
+        scales: tuple[float | None, ...],
+        align_corners: bool,
+        antialias: bool,
+    ) -> Array: ...
+
+    # pad
+    def pad_constant(self, x: Array, pads: Pads, value: Any) -> Array: ...
+    def pad_by_index(self, x: Array, mode: str, pads: Pads) -> Array: ...
+    def pad_by_index_input_grad(self, grad: Array, mode: str, pads: Pads, shape: Shape) -> Array: ...
+
+    # softmax
+    def softmax(self, x: Array, dim: int) -> Array: ...
+    def log_softmax(self, x: Array, dim: int) -> Array: ...
+    def pick_class(self, x: Array, target: Array, ignore_index: int) -> Array: ...
+    def place_class(self, x: Array, target: Array, classes: int, ignore_index: int) -> Array: ...
