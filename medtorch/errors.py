@@ -11,6 +11,10 @@
     ├── AutogradError (RuntimeError)    the backward pass cannot be made
     │   └── ModifiedError               a saved value was changed in place before backward
     ├── BackendError (RuntimeError)     a backend is missing, or was forced where it cannot run
+    ├── ModuleError (RuntimeError)      a module that is put together or called wrongly
+    │   ├── ModuleAttributeError (AttributeError)    a member that is not there, or cannot be there yet
+    │   ├── ModuleTypeError (TypeError)              a member of the wrong kind
+    │   └── ModuleKeyError (KeyError)                a name that a member cannot have
     ├── MissingDependencyError (ImportError)     an optional package is not installed
     ├── LoadError (ValueError)          a file is refused
     │   ├── FileMissingError (FileNotFoundError)     there is no such file
@@ -76,6 +80,24 @@ class ModifiedError(AutogradError):
 
 class BackendError(MedtorchError, RuntimeError):
     """A backend is missing, or was forced where it cannot run."""
+
+
+class ModuleError(MedtorchError, RuntimeError):
+    """A module that is put together or called wrongly."""
+
+
+class ModuleAttributeError(ModuleError, AttributeError):
+    """A member that is not there, or cannot be there yet."""
+
+
+class ModuleTypeError(ModuleError, TypeError):
+    """A member of the wrong kind."""
+
+
+class ModuleKeyError(ModuleError, KeyError):
+    """A name that a member cannot have."""
+
+    __str__ = Exception.__str__  # KeyError would show the text in quotes
 
 
 class MissingDependencyError(MedtorchError, ImportError):
