@@ -1,3 +1,10 @@
 from medtorch.data import exif as exif
-from medtorch.data.image import Image as Image, Orientation as Orientation, Source as Source
+from medtorch.data import geometry as geometry
+from medtorch.data.geometry import Geometry as Geometry
+from medtorch.data.image import Image as Image
+from medtorch.data.image import Orientation as Orientation
+from medtorch.data.image import Source as Source
+from medtorch.data.pipeline import Pipeline as Pipeline
+from medtorch.data.pipeline import Prepared as Prepared
 from medtorch.data.read import read as read
+from medtorch.data.resize import resize as resize

@@ -33,7 +33,8 @@ class Orientation:
 class Source:
     """Where an image was read from and everything that reading changed, for the record.
 
-    `mode` and `bits` are the file's own way to store a pixel; `conversions` says in words what was done to get the array.
+    `mode` and `bits` are the file's own way to store a pixel; `conversions` says in words what was done to get
+    the array.
     """
 
     name: str

@@ -16,8 +16,8 @@ from medtorch.errors import MissingDependencyError
 # What Pillow's decoders raise on malformed files; found by flipping and cutting bytes of files of every format.
 # Warnings are among them for a process that turns warnings into errors.
 DECODING_ERRORS = (
-    OSError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, AttributeError, EOFError, NotImplementedError,
-    struct.error, zlib.error, Warning,
+    OSError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, AttributeError, EOFError,
+    NotImplementedError, struct.error, zlib.error, Warning,
 )  # fmt: skip
 
 
@@ -37,7 +37,14 @@ class Pillow:
 def pillow() -> Pillow:
     """Import Pillow, or say which extra brings it."""
     try:
-        from PIL import GifImagePlugin, Image, ImageFile, JpegImagePlugin, PngImagePlugin, TiffImagePlugin
+        from PIL import (  # noqa: PLC0415 (optional: only who reads pictures needs it)
+            GifImagePlugin,
+            Image,
+            ImageFile,
+            JpegImagePlugin,
+            PngImagePlugin,
+            TiffImagePlugin,
+        )
     except ImportError as error:
         raise MissingDependencyError("pillow", extra="imaging") from error
     return Pillow(Image, ImageFile, GifImagePlugin, JpegImagePlugin, PngImagePlugin, TiffImagePlugin)

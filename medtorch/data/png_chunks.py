@@ -1,4 +1,4 @@
-"""A PNG file checked before decoding: its chunks are whole, in their bounds and have right checksums; no pixel is missing.
+"""A PNG file checked before decoding: its chunks are whole and have right checksums, no pixel is missing.
 
 Pillow neither compares the checksums of pixel data nor notices that rows are missing: both would pass as an image.
 
@@ -55,7 +55,8 @@ def check_chunks(content: bytes, name: str) -> PngChunks:
 
     Raises    DataError if a chunk is cut short or fails its checksum, or the header or the end mark is missing
     """
-    position, header, pixels = _SIGNATURE_BYTES, None, []
+    position, header = _SIGNATURE_BYTES, None
+    pixels: list[tuple[int, int]] = []
     view = memoryview(content)
     while True:
         if position + 12 > len(content):

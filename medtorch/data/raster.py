@@ -45,7 +45,7 @@ class _Stored:
 def read_raster(content: bytes, kind: RasterFormat, name: str, options: ReadOptions) -> Image:
     """Decode one picture; see `medtorch.data.read`."""
     if pillow().files.LOAD_TRUNCATED_IMAGES:
-        raise ConfigError("PIL.ImageFile.LOAD_TRUNCATED_IMAGES is set: truncated images could not be told from whole ones")
+        raise ConfigError("PIL.ImageFile.LOAD_TRUNCATED_IMAGES is set: truncated images would pass as whole")
     if options.window != "none":
         raise DataError(f"{name}: window means nothing for a {kind} file")
     bits = _checked_png_bits(content, name, options) if kind == "PNG" else 8
@@ -140,16 +140,17 @@ def _finish(
     pixels: Pixels, picture: Any, stored: _Stored, content: bytes, kind: str, name: str, options: ReadOptions
 ) -> Image:
     if stored.inverted:
-        pixels = replace(pixels, array=np.uint16(65535) - pixels.array, notes=(*pixels.notes, "white is zero: inverted"))
-    array, notes = _orient(pixels.array, kind, stored.orientation, options), list(pixels.notes)
+        notes = (*pixels.notes, "white is zero: inverted")
+        pixels = replace(pixels, array=np.uint16(65535) - pixels.array, notes=notes)
+    remarks = list(pixels.notes)
     if not 1 <= stored.orientation <= 8:
-        notes.append(f"EXIF orientation {stored.orientation} does not exist: taken as 1")
+        remarks.append(f"EXIF orientation {stored.orientation} does not exist: taken as 1")
     if "icc_profile" in picture.info:
-        notes.append("embedded colour profile not applied")
-    array = np.ascontiguousarray(array)
+        remarks.append("embedded colour profile not applied")
+    array = np.ascontiguousarray(_orient(pixels.array, kind, stored.orientation, options))
     array.flags.writeable = False
     digest = hashlib.sha256(content).hexdigest()
-    source = Source(name, kind, digest, picture.mode, stored.bits, options.frame or 0, tuple(notes))
+    source = Source(name, kind, digest, picture.mode, stored.bits, options.frame or 0, tuple(remarks))
     return Image(array, orientation=Orientation(stored.orientation, options.apply_exif), source=source)
 
 

@@ -21,7 +21,9 @@ Format = Literal["PNG", "JPEG", "GIF", "TIFF", "DICOM", "NIfTI"]
 
 _GZIP = b"\x1f\x8b"
 _NIFTI_MAGIC = ((344, b"n+1\x00"), (4, b"n+2\x00\r\n\x1a\n"))
+# DICOM first: its preamble may hold a TIFF header, so that one file is both (PS3.10, 7.1).
 _MAGIC: tuple[tuple[int, bytes, Format], ...] = (
+    (128, b"DICM", "DICOM"),
     (0, b"\x89PNG\r\n\x1a\n", "PNG"),
     (0, b"\xff\xd8\xff", "JPEG"),
     (0, b"GIF87a", "GIF"),
@@ -30,7 +32,6 @@ _MAGIC: tuple[tuple[int, bytes, Format], ...] = (
     (0, b"MM\x00*", "TIFF"),
     (0, b"II+\x00", "TIFF"),
     (0, b"MM\x00+", "TIFF"),
-    (128, b"DICM", "DICOM"),
 )
 
 
@@ -43,18 +44,21 @@ def read(
     background: Sequence[int] = (0, 0, 0),
     palette: Literal["expand", "index"] = "expand",
     window: Literal["file", "none"] | tuple[float, float] = "none",
-    max_pixels: int = 1 << 26,
+    max_pixels: int | None = None,
     max_bytes: int = 1 << 29,
     name: str | None = None,
 ) -> Image:
     """Read PNG, JPEG, TIFF, GIF, DICOM or NIfTI from a path or from bytes.
 
     A file of several pages or frames is refused unless `frame` says which one is meant. Opaque alpha is dropped; real
-    transparency is refused unless `alpha` says "drop" or "composite" (over `background`, red, green, blue). A palette is
-    expanded to colours, or with `palette="index"` kept as its numbers (label maps). Colours of CMYK files are converted
-    with Pillow's formula; embedded colour profiles are recorded and not applied. DICOM values are rescaled to the
-    modality's unit (float32, MONOCHROME1 inverted); `window` maps them to 0..1 by the file's own window or by
-    (centre, width). `name` is what errors call the image when it comes as bytes.
+    transparency is refused unless `alpha` says "drop" or "composite" (over `background`, red, green, blue). A palette
+    is expanded to colours, or with `palette="index"` kept as its numbers (label maps). CMYK files are converted with
+    Pillow's formula; embedded colour profiles are recorded and not applied. `max_pixels` is 2^26 for pictures and 2^29
+    for volumes unless given. `name` is what errors call the image when it comes as bytes.
+
+    DICOM values are rescaled to the modality's unit (float32; whole numbers where the file has no rescale) and
+    MONOCHROME1 is inverted; `window` maps them to 0..1 by the file's own window or by (centre, width). A NIfTI volume
+    keeps the file's order of axes.
 
     Shapes    (H, W, C), or (D, H, W, C) for a volume
     Units     spacing_mm in mm, only from DICOM and NIfTI: dots per inch are not a spacing in the patient

@@ -7,6 +7,8 @@ from typing import Literal
 
 from medtorch.errors import ArgumentError, DataError
 
+PICTURE_LIMIT, VOLUME_LIMIT = 1 << 26, 1 << 29
+
 
 @dataclass(frozen=True)
 class ReadOptions:
@@ -18,7 +20,7 @@ class ReadOptions:
     background: tuple[int, ...]
     palette: Literal["expand", "index"]
     window: Literal["file", "none"] | tuple[float, float]
-    max_pixels: int
+    max_pixels: int | None
 
     def __post_init__(self) -> None:
         if self.frame is not None and self.frame < 0:
@@ -34,19 +36,20 @@ class ReadOptions:
                 raise ArgumentError(f"read: window must be 'file', 'none' or (centre, width), not {self.window!r}")
         elif len(self.window) != 2 or not self.window[1] > 0:
             raise ArgumentError(f"read: window must be (centre, width) with a positive width, not {self.window}")
-        if self.max_pixels < 1:
+        if self.max_pixels is not None and self.max_pixels < 1:
             raise ArgumentError(f"read: max_pixels must be positive, not {self.max_pixels}")
 
     def check_pixels(self, name: str, *sizes: int) -> None:
         """Refuse an image by the size that its header claims, before anything is decoded."""
+        limit = self.max_pixels or (PICTURE_LIMIT if len(sizes) == 2 else VOLUME_LIMIT)
         total = 1
         for size in sizes:
             total *= size
         shape = " x ".join(str(size) for size in sizes)
         if min(sizes) < 1:
             raise DataError(f"{name}: an image without pixels ({shape})")
-        if total > self.max_pixels:
-            raise DataError(f"{name}: {shape} pixels exceed the limit of {self.max_pixels} (max_pixels)")
+        if total > limit:
+            raise DataError(f"{name}: {shape} pixels exceed the limit of {limit} (max_pixels)")
 
     def refuse_raster_only(self, name: str, kind: str) -> None:
         """Refuse options that mean nothing for a medical format, instead of ignoring them."""

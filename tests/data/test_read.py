@@ -10,6 +10,7 @@ import zlib
 import numpy as np
 import pytest
 from PIL import Image as PilImage
+from PIL import ImageFile
 
 from medtorch import data
 from medtorch.errors import ArgumentError, ConfigError, DataError, UnsupportedError
@@ -350,7 +351,9 @@ def test_the_pixel_limit_can_be_set():
 
 
 @hostile
-@pytest.mark.parametrize("content", [tiff([b"\x00"], 100000, 100000), b"GIF89a" + struct.pack("<HH", 65535, 65535) + b"\x00" * 40])
+@pytest.mark.parametrize(
+    "content", [tiff([b"\x00"], 100000, 100000), b"GIF89a" + struct.pack("<HH", 65535, 65535) + b"\x00" * 40]
+)
 def test_bombs_of_other_formats_are_refused(content):
     with pytest.raises(DataError, match=r"exceed the limit of 67108864|truncated or corrupt GIF"):
         data.read(content)
@@ -424,7 +427,9 @@ def test_a_truncated_jpeg_is_refused():
 
 @hostile
 def test_a_text_file_is_refused_by_its_first_bytes():
-    with pytest.raises(DataError, match=r"not a PNG, JPEG, TIFF, GIF, DICOM or NIfTI file \(it starts with 68 65 6c 6c 6f\)"):
+    with pytest.raises(
+        DataError, match=r"not a PNG, JPEG, TIFF, GIF, DICOM or NIfTI file \(it starts with 68 65 6c 6c 6f\)"
+    ):
         data.read(b"hello")
     with pytest.raises(DataError, match=r"it starts with nothing"):
         data.read(b"")
@@ -445,8 +450,6 @@ def test_a_zip_bomb_in_a_text_chunk_does_not_grow_memory():
 
 @hostile
 def test_a_process_that_accepts_truncated_images_cannot_read(monkeypatch):
-    from PIL import ImageFile
-
     monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
     with pytest.raises(ConfigError, match="LOAD_TRUNCATED_IMAGES is set"):
         data.read(png_of(GREY))
