@@ -113,6 +113,16 @@ from medtorch.core.ops.comparison import (
     masked_fill,
     ne,
 )
+from medtorch.core.ops.conv import (
+    conv1d,
+    conv2d,
+    conv3d,
+)
+from medtorch.core.ops.conv_transpose import (
+    conv_transpose1d,
+    conv_transpose2d,
+    conv_transpose3d,
+)
 from medtorch.core.ops.einsum import (
     einsum,
 )
@@ -219,6 +229,21 @@ from medtorch.core.ops.moments import (
     var,
     var_mean,
 )
+from medtorch.core.ops.norm import (
+    batch_norm,
+    group_norm,
+    instance_norm,
+    layer_norm,
+    rms_norm,
+)
+from medtorch.core.ops.pool import (
+    adaptive_avg_pool1d,
+    adaptive_max_pool1d,
+    avg_pool1d,
+    max_pool1d,
+    max_pool2d,
+    max_pool3d,
+)
 from medtorch.core.ops.reduction import (
     all,
     any,
@@ -267,6 +292,10 @@ from medtorch.core.ops.shape import (
     unbind,
     unflatten,
     unsqueeze,
+)
+from medtorch.core.ops.softmax import (
+    log_softmax,
+    softmax,
 )
 from medtorch.core.ops.sorting import (
     argsort,

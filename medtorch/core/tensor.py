@@ -41,6 +41,7 @@ from medtorch.core.ops import (
 )
 from medtorch.core.ops import shape as shape_ops
 from medtorch.core.ops.copy import Cast, Clone, Move
+from medtorch.core.ops import softmax as softmax_ops
 from medtorch.core.ops.op import Op
 from medtorch.core.spec import Spec, describe
 from medtorch.errors import ArgumentError, AutogradError, DeviceError, DtypeError, ShapeError
@@ -784,6 +785,11 @@ class Tensor:
 
     cumsum_ = inplace(scan.cumsum)
     cumprod_ = inplace(scan.cumprod)
+
+    # -- probabilities (ops/softmax.py) ----------------------------------------------------------------------------
+
+    softmax = softmax_ops.softmax
+    log_softmax = softmax_ops.log_softmax
 
 
 def _rebuild(kind: type[Tensor], array: Any, place: str, requires_grad: bool) -> Tensor:

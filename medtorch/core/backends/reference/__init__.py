@@ -7,22 +7,34 @@ from __future__ import annotations
 
 from typing import Any
 
+from medtorch.core.backends.reference.conv import ConvKernels
 from medtorch.core.backends.reference.elementwise import ElementwiseKernels
 from medtorch.core.backends.reference.indexing import IndexingKernels
+from medtorch.core.backends.reference.interpolate import InterpolateKernels
 from medtorch.core.backends.reference.layout import LayoutKernels
 from medtorch.core.backends.reference.matmul import MatmulKernels
+from medtorch.core.backends.reference.norm import NormKernels
+from medtorch.core.backends.reference.pad import PadKernels
+from medtorch.core.backends.reference.pool import PoolKernels
 from medtorch.core.backends.reference.reduction import ReductionKernels
 from medtorch.core.backends.reference.scan import ScanKernels
+from medtorch.core.backends.reference.softmax import SoftmaxKernels
 from medtorch.core.backends.reference.sorting import SortingKernels
 
 
 class ReferenceKernels(
+    ConvKernels,
     ElementwiseKernels,
     IndexingKernels,
+    InterpolateKernels,
     LayoutKernels,
     MatmulKernels,
+    NormKernels,
+    PadKernels,
+    PoolKernels,
     ReductionKernels,
     ScanKernels,
+    SoftmaxKernels,
     SortingKernels,
 ):
     """Every kernel of the contract (medtorch/core/kernels.py), on one array module."""

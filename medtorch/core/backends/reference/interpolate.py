@@ -1,0 +1,125 @@
+"""Resizing as one small table of neighbours and weights a dim. Arrays are (N, C, *size).
+
+Places are computed in the precision that the numbers have, as torch does.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from medtorch.core.backends.reference.base import Array, KernelFamily
+from medtorch.core.backends.reference.halves import in_float32
+from medtorch.core.backends.reference.taps import Taps, along_all
+from medtorch.core.shapes import Shape
+
+Scales = tuple[float | None, ...]
+Vector = np.ndarray[Any, Any]
+
+
+class InterpolateKernels(KernelFamily):
+    """Resizing and its gradient."""
+
+    @in_float32
+    def interpolate(
+        self, x: Array, mode: str, size: Shape, scales: Scales, align_corners: bool, antialias: bool
+    ) -> Array:
+        tables = _tables(mode, x.shape[2:], size, scales, align_corners, antialias, x.dtype)
+        if x.dtype.kind != "u":
+            return along_all(self.xp, x, tables)
+        # Whole numbers are weighted in float64 and rounded once, halves up.
+        found = along_all(self.xp, x.astype(np.float64), tables)
+        return self.xp.clip(self.xp.floor(found + 0.5), 0, 255).astype(x.dtype)
+
+    @in_float32
+    def interpolate_input_grad(
+        self, grad: Array, size: Shape, mode: str, scales: Scales, align_corners: bool, antialias: bool
+    ) -> Array:
+        tables = _tables(mode, size, grad.shape[2:], scales, align_corners, antialias, grad.dtype)
+        return along_all(self.xp, grad, [table.transposed(n) for table, n in zip(tables, size, strict=True)])
+
+
+def _tables(
+    mode: str, size: Shape, count: Shape, scales: Scales, align_corners: bool, antialias: bool, numpy_dtype: Any
+) -> list[Taps]:
+    real = np.dtype(np.float64 if numpy_dtype == np.float64 else np.float32).type
+    out = []
+    for n, c, given in zip(size, count, scales, strict=True):
+        step = _step(n, c, given, align_corners, real)
+        if mode in ("nearest", "nearest-exact"):
+            out.append(_nearest(n, c, given, mode == "nearest-exact"))
+        elif antialias:
+            out.append(_filtered(n, c, step, mode == "bicubic", real))
+        elif mode == "bicubic":
+            out.append(_cubic(n, _places(c, step, align_corners, real)))
+        else:
+            out.append(_linear(n, c, _places(c, step, align_corners, real)))
+    return out
+
+
+def _step(size: int, count: int, given: float | None, align_corners: bool, real: Any) -> Any:
+    """How far apart in the input neighbouring outputs lie."""
+    if align_corners:
+        return real(size - 1) / real(count - 1) if count > 1 else real(0)
+    return real(1.0 / given) if given is not None else real(size) / real(count)
+
+
+def _places(count: int, step: Any, align_corners: bool, real: Any) -> Vector:
+    at = np.arange(count).astype(real)
+    return at * step if align_corners else step * (at + real(0.5)) - real(0.5)
+
+
+def _nearest(size: int, count: int, given: float | None, exact: bool) -> Taps:
+    """In float32 whatever the numbers are, as torch does it: which pixel is nearest can hang on the last bit."""
+    which = np.arange(count)
+    step = _step(size, count, given, False, np.float32)
+    if not exact and count == size:
+        places = which.astype(np.float32)
+    elif not exact and count == 2 * size:
+        places = (which // 2).astype(np.float32)
+    else:
+        places = ((which + 0.5) * np.float64(step)).astype(np.float32) if exact else which.astype(np.float32) * step
+    index = np.minimum(np.floor(places).astype(np.int64), size - 1)[:, None]
+    return Taps(index, np.ones(index.shape))
+
+
+def _linear(size: int, count: int, places: Vector) -> Taps:
+    if size == count:
+        places = np.arange(count).astype(places.dtype)
+    places = np.maximum(places, 0)
+    low = np.minimum(places.astype(np.int64), size - 1)
+    high = np.minimum(low + 1, size - 1)
+    share = np.clip(places - low.astype(places.dtype), 0, 1)
+    return Taps(np.stack([low, high], 1), np.stack([1 - share, share], 1).astype(np.float64))
+
+
+def _cubic(size: int, places: Vector) -> Taps:
+    low = np.minimum(np.floor(places).astype(np.int64), size - 1)
+    share = np.clip(places - low.astype(places.dtype), 0, 1)
+    weights = [_cubic_filter(share + 1, -0.75), _cubic_filter(share, -0.75)]
+    weights += [_cubic_filter(1 - share, -0.75), _cubic_filter(2 - share, -0.75)]
+    index = np.clip(low[:, None] + np.arange(-1, 3), 0, size - 1)
+    return Taps(index, np.stack(weights, 1).astype(np.float64))
+
+
+def _filtered(size: int, count: int, step: Any, cubic: bool, real: Any) -> Taps:
+    """The filter is as wide as a step where that is more than a pixel, and its weights add up to 1."""
+    stretch = max(step, real(1))
+    support = real(2 if cubic else 1) * stretch
+    centre = step * (np.arange(count).astype(real) + real(0.5))
+    start = np.maximum((centre - support + real(0.5)).astype(np.int64), 0)
+    end = np.minimum((centre + support + real(0.5)).astype(np.int64), size)
+    place = start[:, None] + np.arange(max(int((end - start).max()), 1))
+    apart = (place.astype(real) - centre[:, None] + real(0.5)) / stretch
+    weight = _cubic_filter(np.abs(apart), -0.5) if cubic else np.maximum(1 - np.abs(apart), 0)
+    weight = np.where(place < end[:, None], weight, 0)
+    weight = weight / weight.sum(1, keepdims=True)
+    return Taps(np.minimum(place, size - 1), weight.astype(np.float64))
+
+
+def _cubic_filter(x: Vector, a: float) -> Vector:
+    """Keys' kernel at distances x >= 0."""
+    near = ((a + 2) * x - (a + 3)) * x * x + 1
+    far = (((x - 5) * x + 8) * x - 4) * a
+    return np.where(x < 1, near, np.where(x < 2, far, 0)).astype(x.dtype)
