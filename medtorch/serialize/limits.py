@@ -25,10 +25,10 @@ class Limits:
 
     file_bytes: int = 4 * _GIB  # one file, and one bundle with all its files
     pickle_bytes: int = 64 * _MIB  # one pickle of a PyTorch file
-    objects: int = 1_000_000  # values that one pickle may put on the stack, memo look-ups included
-    memo_entries: int = 1_000_000
+    objects: int = 500_000  # values that one pickle may put on the stack, memo look-ups included
+    memo_entries: int = 500_000
     nesting: int = 64  # containers within containers
-    expanded_objects: int = 4_000_000  # values when every shared container is counted where it is used
+    expanded_objects: int = 2_000_000  # values when every shared container is counted where it is used
     string_bytes: int = _MIB  # one string or bytes object
     integer_bytes: int = 32  # one whole number
     archive_entries: int = 100_000

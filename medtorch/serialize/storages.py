@@ -79,10 +79,7 @@ class Storages:
         if ref.key not in self._loaded:
             self._loaded[ref.key] = (self._prepare(ref, kind, itemsize), itemsize)
         data, stored_as = self._loaded[ref.key]
-        if data.nbytes != ref.bytes:
-            raise FormatError(
-                f"{self.name}: storage {ref.key[:80]!r} has {data.nbytes} bytes, the pickle says {ref.bytes}"
-            )
+        self._check_size(ref, data)
         if self.big_endian and stored_as != itemsize:
             raise FormatError(f"{self.name}: storage {ref.key[:80]!r} of big-endian numbers is seen as two dtypes")
         if kind is not None and kind.name == "bool" and data.size and data.max() > 1:
@@ -90,15 +87,18 @@ class Storages:
         first = ref.start * ref.type.itemsize
         return data[first : first + ref.elements * ref.type.itemsize]
 
+    def _check_size(self, ref: StorageRef, data: Bytes) -> None:
+        if data.nbytes != ref.bytes:
+            raise FormatError(
+                f"{self.name}: storage {ref.key[:80]!r} has {data.nbytes} bytes, the pickle says {ref.bytes}"
+            )
+
     def _prepare(self, ref: StorageRef, kind: dtype | None, itemsize: int) -> Bytes:
         data = self.read(ref.key)
+        self._check_size(ref, data)
         swap = itemsize > 1 and self.big_endian != (sys.byteorder == "big")
         if data.ctypes.data % 8 == 0 and data.flags.writeable and not swap:
             return data
-        if data.nbytes % itemsize:
-            raise FormatError(
-                f"{self.name}: storage {ref.key[:80]!r} is not a whole number of {itemsize}-byte elements"
-            )
         copy = aligned(data.nbytes)
         copy[:] = data
         if swap:

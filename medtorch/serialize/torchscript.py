@@ -36,7 +36,7 @@ def read_torchscript(
     if type(constants) is not tuple:
         raise FormatError(f"{archive.source.name}: a TorchScript archive whose constants are no tuple")
     walk = _Walk(archive.source.name, limits)
-    state = OrderedDict(walk.tensors(module, ()))
+    state = OrderedDict(walk.tensors(module))
     named = {f"CONSTANTS.c{index}": value for index, value in enumerate(constants)}
     fixed = OrderedDict((name, value) for name, value in named.items() if type(value) is TensorRef)
     return state, fixed
@@ -46,25 +46,40 @@ class _Walk:
     """Finds the tensors of a module, its parts and their lists and dicts; bounded in depth and number."""
 
     def __init__(self, name: str, limits: Limits) -> None:
-        self._name, self._limits, self._seen = name, limits, 0
+        self._name, self._limits = name, limits
+        self._counts: dict[int, int] = {}
         self._open: set[int] = set()
 
-    def tensors(self, value: Any, path: tuple[str, ...]) -> Iterator[tuple[str, TensorRef]]:
-        self._seen += 1
-        self._limits.hold("expanded_objects", self._seen, f"{self._name}: attributes of the module")
+    def tensors(self, module: ScriptObject) -> Iterator[tuple[str, TensorRef]]:
+        count = self._count(module, 0)
+        self._limits.hold("tensors", count, f"{self._name}: tensors of the module, shared ones where they are used")
+        return self._below(module, ())
+
+    def _count(self, value: Any, depth: int) -> int:
+        """Tensors at or below a value; each container is looked into once, however often it is used."""
         if type(value) is TensorRef:
-            yield ".".join(path), value
-            return
-        if type(value) not in (ScriptObject, dict, OrderedDict, list, tuple):
-            return
+            return 1
+        if type(value) not in _CONTAINERS:
+            return 0
         if id(value) in self._open:
             raise UnsafeError(f"{self._name}: a module that contains itself")
-        if len(path) >= self._limits.nesting:
+        if depth >= self._limits.nesting:
             raise LimitError(f"{self._name}: nested deeper than the limit of {self._limits.nesting} (Limits.nesting)")
-        self._open.add(id(value))
-        for key, item in _items(value):
-            yield from self.tensors(item, (*path, key))
-        self._open.remove(id(value))
+        if id(value) not in self._counts:
+            self._open.add(id(value))
+            self._counts[id(value)] = sum(self._count(item, depth + 1) for _, item in _items(value))
+            self._open.remove(id(value))
+        return self._counts[id(value)]
+
+    def _below(self, value: Any, path: tuple[str, ...]) -> Iterator[tuple[str, TensorRef]]:
+        if type(value) is TensorRef:
+            yield ".".join(path), value
+        elif self._counts.get(id(value)):
+            for key, item in _items(value):
+                yield from self._below(item, (*path, key))
+
+
+_CONTAINERS = (ScriptObject, dict, OrderedDict, list, tuple)
 
 
 def _items(value: Any) -> Iterator[tuple[str, Any]]:
