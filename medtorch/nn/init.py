@@ -1,7 +1,7 @@
 """Initialisers: fill a tensor with numbers that let training start well.
 
-Each fills its tensor in place without being recorded, gives it back, and draws from `generator`, or from the default one
-that `medtorch.manual_seed` seeds.
+Each fills its tensor in place without being recorded, gives it back, and draws from `generator`, or from the default
+one that `medtorch.manual_seed` seeds.
 
 Source    semantics of torch.nn.init; He et al. 2015 (arXiv:1502.01852), Glorot & Bengio 2010, Saxe et al. 2013
           (arXiv:1312.6120); the numbers drawn differ from torch's, their distributions do not
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -120,7 +120,8 @@ def trunc_normal_(
 ) -> Tensor:
     """Normal with `mean` and `std`, cut off outside [a, b].
 
-    Math      drawn again until inside; where fewer than 3 in 10 would be, from a uniform in [a, b], kept in the ratio of densities
+    Math      drawn again until inside; where fewer than 3 in 10 would be, from a uniform in [a, b], kept in the ratio
+              of densities
     Raises    ArgumentError unless a < b and std > 0
     """
     if not (a < b and std > 0):
@@ -244,6 +245,6 @@ def bias_uniform_(bias: Tensor | None, weight: Tensor) -> None:
         uniform_(bias, -bound, bound)
 
 
-def _write(tensor: Tensor, numbers: np.ndarray) -> Tensor:  # type: ignore[type-arg]
+def _write(tensor: Tensor, numbers: np.ndarray[Any, Any]) -> Tensor:
     with no_grad():
         return tensor.copy_(tensor.new_tensor(numbers))

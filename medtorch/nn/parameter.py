@@ -69,4 +69,4 @@ class Buffer(Tensor):
 
 
 class UninitializedParameter(Parameter):
-    """Known by name so that `isinstance` can ask for it; nothing in medtorch makes one, as lazy modules are not supported."""
+    """Known by name so that `isinstance` can ask for it; nothing makes one, as lazy modules are not supported."""

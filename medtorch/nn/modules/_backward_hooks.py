@@ -57,7 +57,8 @@ class BackwardHooks:
         """The result, a tensor or a tuple of them, watched. Raises ModuleError for anything else."""
         if not isinstance(result, (Tensor, tuple)):
             raise ModuleError(
-                f"{type(self.module).__name__}: a module with full backward hooks must return a tensor or a tuple of tensors, got {type(result).__name__}"
+                f"{type(self.module).__name__}: a module with full backward hooks must return a tensor or a tuple of "
+                f"tensors, got {type(result).__name__}"
             )
         results = result if isinstance(result, tuple) else (result,)
         self.count_out = len(results)
@@ -88,7 +89,8 @@ class BackwardHooks:
             changed = hook(self.module, nothing, grad_output)
             if changed is not None and not (isinstance(changed, tuple) and all(dy is None for dy in changed)):
                 raise ModuleError(
-                    "backward hook of a module none of whose inputs requires grad must return None, or None for all of them"
+                    "backward hook of a module none of whose inputs requires grad must return None, "
+                    "or None for all of them"
                 )
         self.grad_output = None
 
@@ -105,7 +107,7 @@ def _watched(values: tuple[Any, ...], seen: Callable[[Grads], Grads]) -> tuple[t
 
 
 def _behind(tensor: Tensor, node: Node, nr: int) -> Tensor:
-    """The same memory behind `node`. It is marked as a view, as changing it in place would bypass the original's place on the tape."""
+    """The same memory behind `node`, marked as a view: a change in place would bypass the original."""
     out = tensor._attached(node, nr)
     out._base = tensor if tensor._base is None else tensor._base
     out._view_kind = "by a module with full backward hooks"

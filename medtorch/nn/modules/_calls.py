@@ -130,7 +130,7 @@ class Calls:
         return RemovableHandle(self._backward_pre_hooks, hook, first=prepend)
 
     def register_full_backward_hook(self, hook: Hook, prepend: bool = False) -> RemovableHandle:
-        """Call `hook(module, grad_input, grad_output)` when they have; what it returns takes the place of grad_input."""
+        """Call `hook(module, grad_input, grad_output)` when they have; what it returns replaces grad_input."""
         return RemovableHandle(self._backward_hooks, hook, first=prepend)
 
     def register_backward_hook(self, hook: Hook) -> Self:

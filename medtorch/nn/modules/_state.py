@@ -39,8 +39,6 @@ class IncompatibleKeys(NamedTuple):
             return "<All keys matched successfully>"
         return f"IncompatibleKeys(missing_keys={self.missing_keys}, unexpected_keys={self.unexpected_keys})"
 
-    __str__ = __repr__
-
 
 class State:
     """The part of Module that writes and reads state dictionaries."""
@@ -114,10 +112,10 @@ class State:
     def load_state_dict(
         self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
     ) -> IncompatibleKeys:
-        """Copy the tensors of `state_dict` into parameters and buffers of the same names (with `assign`, put them in their place).
+        """Copy the tensors of `state_dict` into parameters and buffers of the same names; with `assign`, replace them.
 
-        Raises    StateDictError naming every missing and unexpected key (if `strict`) and every shape that does not fit;
-                  tensors that fit have been copied by then
+        Raises    StateDictError naming every missing and unexpected key (if `strict`) and every shape that does not
+                  fit; tensors that fit have been copied by then
         """
         if not isinstance(state_dict, Mapping):
             raise ModuleTypeError(f"Expected state_dict to be dict-like, got {type(state_dict).__name__}.")
@@ -183,14 +181,16 @@ class State:
     def _load_one(self, name: str, target: Tensor, key: str, value: Any, assign: bool, error_msgs: list[str]) -> None:
         if not isinstance(value, Tensor):
             error_msgs.append(
-                f'While copying the parameter named "{key}", expected a Tensor from checkpoint but received {type(value).__name__}'
+                f'While copying the parameter named "{key}", expected a Tensor from checkpoint '
+                f"but received {type(value).__name__}"
             )
             return
         if target.ndim == 0 and value.shape == (1,):  # PyTorch before 0.4 wrote numbers so
             value = value.detach().reshape(())
         if value.shape != target.shape:
             error_msgs.append(
-                f"size mismatch for {key}: copying a param with shape {value.shape} from checkpoint, the shape in current model is {target.shape}."
+                f"size mismatch for {key}: copying a param with shape {value.shape} from checkpoint, "
+                f"the shape in current model is {target.shape}."
             )
             return
         try:
@@ -217,7 +217,7 @@ class State:
         return RemovableHandle(self._state_dict_hooks, (hook, True))
 
     def register_load_state_dict_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
-        """Call `hook(module, state_dict, prefix, local_metadata, strict, missing, unexpected, errors)` before loading."""
+        """Call `hook(module, state_dict, prefix, local_metadata, strict, missing, unexpected, errors)` before."""
         return self._register_load_state_dict_pre_hook(hook, with_module=True)
 
     def _register_load_state_dict_pre_hook(

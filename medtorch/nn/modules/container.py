@@ -224,7 +224,7 @@ class ModuleDict(Module):
 
 
 def named_pairs(source: Any, what: str) -> list[tuple[str, Any]]:
-    """Names and values out of a mapping or an iterable of pairs. Raises ModuleTypeError, ArgumentError for anything else."""
+    """Names and values out of a mapping or an iterable of pairs. Raises for anything else."""
     if not isinstance(source, Iterable):
         raise ModuleTypeError(
             f"{what}.update should be called with an iterable of key/value pairs, but got {type(source).__name__}"

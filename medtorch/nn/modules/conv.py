@@ -69,7 +69,7 @@ class _ConvNd(Module):
         init.bias_uniform_(self.bias, self.weight)
 
     def _padded(self, input: Tensor) -> tuple[Tensor, Any]:
-        """The input after padding of another kind than zeros, and the padding of zeros that the convolution is left to do."""
+        """The input after padding of another kind than zeros, and the padding of zeros that is left to do."""
         if self.padding_mode == "zeros":
             return input, self.padding
         return F.pad(input, self._reversed_padding_repeated_twice, mode=self.padding_mode), 0
@@ -261,7 +261,8 @@ class _ConvTransposeNd(_ConvNd):
         sizes = sizes[leading:] if len(sizes) == leading + n else sizes
         if len(sizes) != n:
             raise ArgumentError(
-                f"{type(self).__name__}: for {input.ndim}D input, output_size must have {n} or {leading + n} elements (got {len(output_size)})"
+                f"{type(self).__name__}: for {input.ndim}D input, output_size must have {n} or {leading + n} elements "
+                f"(got {len(output_size)})"
             )
         around: Any = self.padding
         least = tuple(
@@ -274,7 +275,8 @@ class _ConvTransposeNd(_ConvNd):
         most = tuple(size + step - 1 for size, step in zip(least, self.stride, strict=True))
         if any(not low <= size <= high for low, size, high in zip(least, sizes, most, strict=True)):
             raise ShapeError(
-                f"{type(self).__name__}: requested an output size of {sizes}, but valid sizes range from {least} to {most} "
+                f"{type(self).__name__}: requested an output size of {sizes}, but valid sizes range from {least} "
+                f"to {most} "
                 f"(for an input of {tuple(input.shape[leading:])})"
             )
         return tuple(size - low for size, low in zip(sizes, least, strict=True))

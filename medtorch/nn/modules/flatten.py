@@ -31,7 +31,7 @@ class Flatten(Module):
 class Unflatten(Module):
     """Split one dim into several. Raises UnsupportedError for a dim given by name."""
 
-    def __init__(self, dim: int, unflattened_size: Sequence[int]) -> None:
+    def __init__(self, dim: int | str, unflattened_size: Sequence[int]) -> None:
         super().__init__()
         if isinstance(dim, str):
             raise UnsupportedError("Unflatten: named dims are not supported")
@@ -51,5 +51,5 @@ def _check(sizes: Any) -> None:
     for place, size in enumerate(sizes):
         if not isinstance(size, int):
             raise ModuleTypeError(
-                f"unflattened_size must be tuple of ints, but found element of type {type(size).__name__} at pos {place}"
+                f"unflattened_size must be tuple of ints, but found {type(size).__name__} at pos {place}"
             )

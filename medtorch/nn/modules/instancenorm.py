@@ -74,7 +74,7 @@ class _InstanceNorm(_NormBase):
             found = [prefix + name for name in ("running_mean", "running_var") if prefix + name in state_dict]
             if found:
                 errors.append(
-                    f"Unexpected running stats buffer(s) {' and '.join(repr(key) for key in found)} for {type(self).__name__} "
+                    f"Unexpected running stats buffer(s) {' and '.join(map(repr, found))} for {type(self).__name__} "
                     "with track_running_stats=False. If they belong to a checkpoint of PyTorch before 0.4.0, set "
                     "track_running_stats=True or remove these keys from the state_dict."
                 )

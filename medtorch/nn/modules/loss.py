@@ -80,7 +80,7 @@ class HuberLoss(_Loss):
 
 
 class KLDivLoss(_Loss):
-    """target * (log target - input), where input is a log-probability; "batchmean" divides the sum by the batch size."""
+    """target * (log target - input), where input is a log-probability; "batchmean" is the sum over the batch size."""
 
     def __init__(
         self, size_average: object = None, reduce: object = None, reduction: str = "mean", log_target: bool = False

@@ -1,7 +1,7 @@
 """Module: what every layer and every model derives from.
 
-Its members (`_registry.py`), its state (`_state.py`) and its calls (`_calls.py`) are subjects of their own; here is what
-concerns the whole: modes, conversions, printing.
+Its members (`_registry.py`), its state (`_state.py`) and its calls (`_calls.py`) are subjects of their own; here is
+what concerns the whole: modes, conversions, printing.
 
 Source    semantics of torch.nn.Module
 Requires  REQ-F-NN-001
@@ -92,7 +92,7 @@ class Module(Registry, State, Calls):
         return self
 
     def to(self, *args: Any, **kwargs: Any) -> Self:
-        """`to(device)`, `to(dtype)`, `to(device, dtype)`, `to(tensor)`, `to(memory_format=...)`: floating tensors are cast, all are moved.
+        """`to(device)`, `to(dtype)`, `to(device, dtype)`, `to(tensor)`, `to(memory_format=...)`; only floats are cast.
 
         Raises    DtypeError for a dtype that is not floating point; ArgumentError for an unknown argument
         """

@@ -43,7 +43,9 @@ class LocalResponseNorm(Module):
 
 
 class LayerNorm(Module):
-    """Bring the last dims of each sample to mean 0 and variance 1, then scale and shift (Ba et al. 2016, arXiv:1607.06450).
+    """Bring the last dims of each sample to mean 0 and variance 1, then scale and shift.
+
+    Source    Ba et al. 2016, arXiv:1607.06450
 
     Shapes    (*, *normalized_shape) -> the same
     """
@@ -118,11 +120,14 @@ class GroupNorm(Module):
         return F.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
 
     def extra_repr(self) -> str:
-        return f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}, bias={self.bias is not None}"
+        use_bias = self.bias is not None
+        return f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}, bias={use_bias}"
 
 
 class RMSNorm(Module):
-    """Divide the last dims of each sample by their root mean square, then scale (Zhang & Sennrich 2019, arXiv:1910.07467).
+    """Divide the last dims of each sample by their root mean square, then scale.
+
+    Source    Zhang & Sennrich 2019, arXiv:1910.07467
 
     Math      y = x / sqrt(mean x^2 + eps) * weight; eps is the dtype's own where none is given
     """

@@ -105,7 +105,7 @@ class ParameterDict(Module):
 
     def get(self, key: str, default: Any = None) -> Any:
         """The value under `key`, or `default`."""
-        return self[key] if key in self else default
+        return self[key] if key in self._keys else default
 
     def setdefault(self, key: str, default: Any = None) -> Any:
         """The value under `key`, which is `default` from now on where there was none."""
@@ -162,7 +162,7 @@ class ParameterDict(Module):
 def _attribute(key: str) -> str:
     if not isinstance(key, str):
         raise ModuleTypeError(
-            f"Index given to ParameterDict cannot be used as a key as it is not a string (type is '{type(key).__name__}')."
+            f"Index given to ParameterDict cannot be used as a key as it is not a string (it is {type(key).__name__})."
         )
     return key
 

@@ -1,11 +1,12 @@
 """Losses of segmentation: overlap of masks, and cross-entropy that looks at what is hard.
 
-Predictions are (N, C, *spatial), truths of the same shape with 1 where a class is, or class numbers (N, 1, *spatial) with
-`to_onehot_y`. Names of arguments and formulas follow MONAI's losses, so that configurations carry over.
+Predictions are (N, C, *spatial), truths of the same shape with 1 where a class is, or class numbers (N, 1, *spatial)
+with `to_onehot_y`. Names of arguments and formulas follow MONAI's losses, so that configurations carry over.
 
-A class that is absent, from the truth of a sample (of the batch, with `batch`), is treated as `absent` says: "include" (the
-default): it counts like any other, and its loss is near 1 for every false positive, near 0 for none, smoothed by
-`smooth_nr` and `smooth_dr`; "exclude": it is left out of the mean, or counts 0 in the sum; if all are absent, the loss is 0.
+A class that is absent from the truth of a sample (of the batch, with `batch`) is treated as `absent` says:
+"include" (the default): it counts like any other; `smooth_nr` and `smooth_dr` decide: with the defaults its loss is 0
+where nothing is predicted and near 1 where anything is. "exclude": it is left out of the mean, or counts 0 in the sum;
+where all are absent, the loss is 0.
 
 Requires  REQ-F-NN-008
 """
@@ -162,7 +163,7 @@ class TverskyLoss(_OverlapLoss):
 class FocalLoss(_Loss):
     """Cross-entropy of scores in which what is easy counts little.
 
-    Math      sigmoid: -a (1 - q)^gamma log q, q = p where t = 1 and 1 - p where t = 0, a = alpha there and 1 - alpha here;
+    Math      sigmoid: -a (1 - q)^gamma log q, where t = 1 q = p and a = alpha, where t = 0 q = 1 - p and a = 1 - alpha;
               softmax: -t (1 - p)^gamma log p; then times the weight of the class; mean over all elements
     Shapes    "none": the shape of input (less the background)
     Undefined a class absent from the truth gives, with sigmoid, the terms of its negatives; with softmax, zeros
@@ -220,7 +221,7 @@ class FocalLoss(_Loss):
 class DiceCELoss(_OverlapLoss):
     """lambda_dice DiceLoss + lambda_ce cross-entropy (binary cross-entropy for one channel), of scores.
 
-    Math      Dice as DiceLoss with the same arguments; cross-entropy with `weight` over all classes, background included
+    Math      Dice as DiceLoss with the same arguments; cross-entropy over all classes, background included
     Raises    ArgumentError unless one of sigmoid and softmax is chosen, for the Dice part
     Source    Taghanaki et al. 2019, arXiv:1805.02798; semantics of monai.losses.DiceCELoss
     """

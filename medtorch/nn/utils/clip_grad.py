@@ -50,10 +50,10 @@ def _norm(tensor: Tensor, p: float) -> float:
         return 0.0
     size = tensor.detach().abs()
     if math.isinf(p):
-        return float((size.max() if p > 0 else size.min()).item())
+        return float((size.amax() if p > 0 else size.amin()).item())
     if p == 0:
         return float((size != 0).sum().item())
-    largest = float(size.max().item())
+    largest = float(size.amax().item())
     if largest == 0 or not math.isfinite(largest):
         return largest
     # Divided by the largest first: its power would overflow long before the norm does.
@@ -80,7 +80,7 @@ def clip_grad_norm_(
     error_if_nonfinite: bool = False,
     foreach: bool | None = None,
 ) -> Tensor:
-    """Scale the gradients of `parameters` down together so that their norm is at most `max_norm`; give back what it was.
+    """Scale all gradients of `parameters` down so that their norm is at most `max_norm`; give back what it was.
 
     Math      g <- g * min(1, max_norm / (norm + 1e-6))
     Raises    TrainingError if the norm is nan or infinite and `error_if_nonfinite`

@@ -19,7 +19,7 @@ def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
 
 
 def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
-    """Put the numbers of `vec` in the place of those of `parameters`. Raises ShapeError where there are more or fewer."""
+    """Put the numbers of `vec` in the place of those of `parameters`. Raises ShapeError unless they are as many."""
     if not isinstance(vec, Tensor):
         raise ModuleTypeError(f"vector_to_parameters: expected a tensor, got {type(vec).__name__}")
     every = list(parameters)

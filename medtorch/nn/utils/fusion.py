@@ -22,7 +22,10 @@ Conv = TypeVar("Conv", bound=_ConvNd)
 
 
 def fuse_conv_bn_eval(conv: Conv, bn: _BatchNorm, transpose: bool = False) -> Conv:
-    """A convolution that computes what `conv` and then `bn` do. Raises ModuleError unless both are in eval mode and bn has statistics."""
+    """A convolution that computes what `conv` and then `bn` do.
+
+    Raises    ModuleError unless both are in eval mode and bn has statistics
+    """
     mean, var = _statistics(conv.training, bn)
     fused = copy.deepcopy(conv)
     fused.weight, fused.bias = fuse_conv_bn_weights(
@@ -57,7 +60,10 @@ def fuse_conv_bn_weights(
 
 
 def fuse_linear_bn_eval(linear: Linear, bn: _BatchNorm) -> Linear:
-    """A linear layer that computes what `linear` and then `bn` do. Raises ModuleError as fuse_conv_bn_eval, or where the features differ."""
+    """A linear layer that computes what `linear` and then `bn` do.
+
+    Raises    ModuleError as fuse_conv_bn_eval, or where the features differ
+    """
     mean, var = _statistics(linear.training, bn)
     if linear.out_features != bn.num_features and bn.num_features != 1:
         raise ModuleError(
