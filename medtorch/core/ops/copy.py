@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from medtorch.core.devices import device
 from medtorch.core.dtypes import dtype
 from medtorch.core.ops.op import Array, Op, require, sum_to
-from medtorch.core.shapes import broadcast_shapes
 from medtorch.core.spec import Spec
 from medtorch.errors import ShapeError
 
@@ -62,7 +61,9 @@ class Overwrite(Op):
     """The numbers of `value`, stretched to the shape of `x`, whose own numbers are forgotten."""
 
     def check(self, x: Spec, value: Spec) -> Spec:
-        fits = value.ndim <= x.ndim and broadcast_shapes(x.shape, value.shape) == x.shape
+        fits = value.ndim <= x.ndim and all(
+            have in (1, want) for have, want in zip(value.shape[::-1], x.shape[::-1], strict=False)
+        )
         require(fits, ShapeError, "copy_", "the value does not stretch to the tensor's shape", tensor=x, value=value)
         return x
 
