@@ -1,0 +1,1 @@
+"""Tensors, autograd and kernels: knows nothing of images, files or services."""

@@ -1,0 +1,1 @@
+"""The fast CPU kernels, and what tells whether they are here."""
