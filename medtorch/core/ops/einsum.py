@@ -1,7 +1,7 @@
 """Sums of products in Einstein's notation: letters name dims, letters missing on the right are summed over.
 
-Two operands at a time are brought to one batched matrix product: letters of both sides and the rest (batch), letters to be
-summed now, letters of one side only.
+Two operands at a time are brought to one batched matrix product: letters of both sides that are needed later (batch),
+letters to be summed now, letters of one side only.
 
 Source    semantics of torch.einsum
 """
@@ -40,7 +40,9 @@ def einsum(*args: Any) -> Tensor:
 
     Raises    ArgumentError for an equation that cannot be read; ShapeError where sizes differ; DimError
     """
-    equation, operands = _from_sublists(args) if args and not isinstance(args[0], str) else (args[0] if args else "", args[1:])
+    equation, operands = (
+        _from_sublists(args) if args and not isinstance(args[0], str) else (args[0] if args else "", args[1:])
+    )
     tensors = tuple(operands[0]) if len(operands) == 1 and isinstance(operands[0], (list, tuple)) else tuple(operands)
     terms, output = _read(equation.replace(" ", ""), tensors)
     if len(tensors) > 1:
@@ -90,7 +92,10 @@ def _read(equation: str, tensors: Sequence[Tensor]) -> tuple[list[Labels], Label
     rest = [t.ndim - len(term.replace("...", "", 1)) for term, t in zip(terms, tensors, strict=True)]
     for number, (term, extra, tensor) in enumerate(zip(terms, rest, tensors, strict=True)):
         if extra < 0 or (extra > 0 and "..." not in term):
-            raise DimError(f"einsum: {term!r} does not name the {tensor.ndim} dims of operand {number}{describe(**_numbered(tensors))}")
+            raise DimError(
+                f"einsum: {term!r} does not name the {tensor.ndim} dims of operand {number}"
+                f"{describe(**_numbered(tensors))}"
+            )
     widest = max((extra for term, extra in zip(terms, rest, strict=True) if "..." in term), default=0)
     labelled = [_labels(equation, term, extra, widest) for term, extra in zip(terms, rest, strict=True)]
     if arrow:
@@ -129,7 +134,9 @@ def _check_sizes(tensors: Sequence[Tensor], terms: Sequence[Labels]) -> None:
                 sizes[label] = size
             elif size not in (1, known):
                 shown = "the ellipsis" if "." in label else repr(label)
-                raise ShapeError(f"einsum: {shown} is {known} in one place and {size} in another{describe(**_numbered(tensors))}")
+                raise ShapeError(
+                    f"einsum: {shown} is {known} in one place and {size} in another{describe(**_numbered(tensors))}"
+                )
 
 
 def _diagonals(tensor: Tensor, labels: Labels) -> Named:
@@ -140,7 +147,10 @@ def _diagonals(tensor: Tensor, labels: Labels) -> Named:
             first = names.index(label)
             second = names.index(label, first + 1)
             if tensor.shape[first] != tensor.shape[second]:
-                raise ShapeError(f"einsum: {label!r} repeats with sizes {tensor.shape[first]} and {tensor.shape[second]}{describe(operand=tensor.spec)}")
+                raise ShapeError(
+                    f"einsum: {label!r} repeats with sizes {tensor.shape[first]} and {tensor.shape[second]}"
+                    f"{describe(operand=tensor.spec)}"
+                )
             tensor = tensor.diagonal(0, first, second).movedim(-1, first)
             del names[second]
     return Named(tensor, tuple(names))

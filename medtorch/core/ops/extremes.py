@@ -6,15 +6,17 @@ gradient goes there). Results over everything share their gradient evenly among 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from medtorch.core import dtypes
 from medtorch.core.ops.arithmetic import maximum, minimum
+from medtorch.core.ops.elementwise import ceil, floor, round
 from medtorch.core.ops.gathering import gather
 from medtorch.core.ops.op import Array, Op, require
-from medtorch.core.ops.sorting import Argsort, ValuesIndices
 from medtorch.core.ops.reduction import Dim, Reduction, dim_of, dims_of, frozen, stretched
+from medtorch.core.ops.sorting import Argsort, ValuesIndices
 from medtorch.core.shapes import reduced_shape
 from medtorch.core.spec import Spec
 from medtorch.errors import ArgumentError, DtypeError, ShapeError
@@ -102,7 +104,9 @@ class MedianIndex(_Place):
     name = "median"
 
     def forward(self, kernels: Kernels, x: Array) -> Array:
-        return kernels.median_index(x.reshape(1) if x.ndim == 0 else x, self.place(x) or 0, self.ignore_nan).reshape(self._shape(x))
+        return kernels.median_index(x.reshape(1) if x.ndim == 0 else x, self.place(x) or 0, self.ignore_nan).reshape(
+            self._shape(x)
+        )
 
     def _shape(self, x: Array) -> tuple[int, ...]:
         return reduced_shape(x.shape, (self.place(x) or 0,), keepdim=True) if x.ndim else ()
@@ -191,7 +195,9 @@ def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tens
     return Argmin(dim, keepdim)(input)  # type: ignore[no-any-return]
 
 
-def max(input: Tensor, dim: int | Tensor | None = None, keepdim: bool = False, *, other: Tensor | None = None) -> Tensor | ValuesIndices:
+def max(
+    input: Tensor, dim: int | Tensor | None = None, keepdim: bool = False, *, other: Tensor | None = None
+) -> Tensor | ValuesIndices:
     """`max(x)` of all; `max(x, dim)` as (values, indices); `max(x, other)` number by number.
 
     Source    semantics of torch.max
@@ -199,10 +205,12 @@ def max(input: Tensor, dim: int | Tensor | None = None, keepdim: bool = False, *
     second = _other("max", dim, keepdim, other)
     if second is not None:
         return maximum(input, second)
-    return Amax()(input) if dim is None else chosen(input, Argmax(dim, True), keepdim)  # type: ignore[arg-type,no-any-return]
+    return Amax()(input) if dim is None else chosen(input, Argmax(dim, True), keepdim)  # type: ignore[arg-type]
 
 
-def min(input: Tensor, dim: int | Tensor | None = None, keepdim: bool = False, *, other: Tensor | None = None) -> Tensor | ValuesIndices:
+def min(
+    input: Tensor, dim: int | Tensor | None = None, keepdim: bool = False, *, other: Tensor | None = None
+) -> Tensor | ValuesIndices:
     """`min(x)` of all; `min(x, dim)` as (values, indices); `min(x, other)` number by number.
 
     Source    semantics of torch.min
@@ -210,7 +218,7 @@ def min(input: Tensor, dim: int | Tensor | None = None, keepdim: bool = False, *
     second = _other("min", dim, keepdim, other)
     if second is not None:
         return minimum(input, second)
-    return Amin()(input) if dim is None else chosen(input, Argmin(dim, True), keepdim)  # type: ignore[arg-type,no-any-return]
+    return Amin()(input) if dim is None else chosen(input, Argmin(dim, True), keepdim)  # type: ignore[arg-type]
 
 
 def _other(name: str, dim: int | Tensor | None, keepdim: bool, other: Tensor | None) -> Tensor | None:
@@ -236,7 +244,7 @@ def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tens
 
     Source    semantics of torch.median
     """
-    return MedianOfAll()(input) if dim is None else chosen(input, MedianIndex(dim, True), keepdim)  # type: ignore[no-any-return]
+    return MedianOfAll()(input) if dim is None else chosen(input, MedianIndex(dim, True), keepdim)
 
 
 def nanmedian(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor | ValuesIndices:
@@ -288,7 +296,7 @@ def _quantile(
         raise ArgumentError(f"{name}: unknown interpolation {interpolation!r}; have {', '.join(_RANKS)}")
     place = 0 if dim is None else dim_of(name, dim, input.spec)
     rows = input.reshape(-1) if dim is None or not input.ndim else input.movedim(place, -1)
-    require(rows.shape[-1] > 0, ShapeError, name, "there is no number to choose from", input=input.spec)
+    require(rows.numel() > 0, ShapeError, name, "there is no number to choose from", input=input.spec)
     ordered = gather(rows, -1, Argsort(-1, False)(rows))
     missing = (rows != rows).sum(-1, keepdim=True)
     count = rows.shape[-1] - (missing if ignore_nan else missing * 0)
@@ -302,11 +310,16 @@ def _quantile(
 
 
 def _shares(name: str, input: Tensor, q: float | Tensor) -> Tensor:
-    require(input.dtype in (dtypes.float32, dtypes.float64), DtypeError, name, "takes float32 or float64", input=input.spec)
-    shares = q if hasattr(q, "_run") else input.detach().new_tensor(q)
+    require(
+        input.dtype in (dtypes.float32, dtypes.float64), DtypeError, name, "takes float32 or float64", input=input.spec
+    )
+    shares: Tensor = q if hasattr(q, "_run") else input.detach().new_tensor(q)  # type: ignore[assignment]
     require(shares.ndim <= 1, ShapeError, name, "q must have 0 dims or 1", input=input.spec, q=shares.spec)
-    require(shares.dtype is input.dtype, DtypeError, name, "q must have the input's dtype", input=input.spec, q=shares.spec)
-    if not bool(((shares >= 0) & (shares <= 1)).all()):
+    require(
+        shares.dtype is input.dtype, DtypeError, name, "q must have the input's dtype", input=input.spec, q=shares.spec
+    )
+    inside: Tensor = (shares >= 0) & (shares <= 1)
+    if not bool(inside.all()):
         raise ArgumentError(f"{name}: q must lie between 0 and 1")
     return shares
 
@@ -314,8 +327,7 @@ def _shares(name: str, input: Tensor, q: float | Tensor) -> Tensor:
 def _arranged(found: Tensor, input: Tensor, q_dims: int, dim: int | None, keepdim: bool) -> Tensor:
     """(*rest, q) as torch lays it out: q first, the reduced dim kept or gone."""
     if keepdim and input.ndim:
-        kept = (1,) * input.ndim if dim is None else None
-        found = found.reshape((*kept, -1)) if kept is not None else found.unsqueeze(dim)
+        found = found.reshape((*(1,) * input.ndim, -1)) if dim is None else found.unsqueeze(dim)
     found = found.movedim(-1, 0)
     return found if q_dims else found.squeeze(0)
 
@@ -325,20 +337,20 @@ def _pick(ordered: Tensor, rank: Tensor) -> Tensor:
 
 
 def _linear(ordered: Tensor, rank: Tensor) -> Tensor:
-    low = rank.floor()
-    below, above = _pick(ordered, low), _pick(ordered, rank.ceil())
+    low = floor(rank)
+    below, above = _pick(ordered, low), _pick(ordered, ceil(rank))
     return below.lerp(above, rank - low)
 
 
 def _midpoint(ordered: Tensor, rank: Tensor) -> Tensor:
-    below, above = _pick(ordered, rank.floor()), _pick(ordered, rank.ceil())
+    below, above = _pick(ordered, floor(rank)), _pick(ordered, ceil(rank))
     return below.lerp(above, 0.5)
 
 
-_RANKS = {
+_RANKS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "linear": _linear,
-    "lower": lambda ordered, rank: _pick(ordered, rank.floor()),
-    "higher": lambda ordered, rank: _pick(ordered, rank.ceil()),
+    "lower": lambda ordered, rank: _pick(ordered, floor(rank)),
+    "higher": lambda ordered, rank: _pick(ordered, ceil(rank)),
     "midpoint": _midpoint,
-    "nearest": lambda ordered, rank: _pick(ordered, rank.round()),
+    "nearest": lambda ordered, rank: _pick(ordered, round(rank)),
 }

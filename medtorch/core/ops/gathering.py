@@ -30,14 +30,16 @@ class _Along(Op):
     dim: int
 
     def place(self, x: Array) -> int:
-        return self.dim % max(1, x.ndim)
+        return self.dim % int(x.ndim) if x.ndim else 0
 
     def fits(self, x: Spec, index: Spec, shown: dict[str, Spec], *, free: bool) -> None:
         dim = dim_of(self, self.dim, x)
         require_index(self, index, **shown)
         if index.numel == 0:
             return
-        require(max(1, index.ndim) == max(1, x.ndim), ShapeError, self, "index must have as many dims as the input", **shown)
+        require(
+            max(1, index.ndim) == max(1, x.ndim), ShapeError, self, "index must have as many dims as the input", **shown
+        )
         for d, (size, limit) in enumerate(zip(index.shape, x.shape, strict=False)):
             fits = size <= limit or (free and d == dim)
             require(fits, ShapeError, self, f"index is longer than the input at dim {d}: {size}, {limit}", **shown)
@@ -137,7 +139,9 @@ class Scatter(_Scattering):
     def kernel(self, kernels: Kernels, x: Array, dim: int, index: Array, src: Array) -> Array:
         return kernels.scatter(x, dim, index, src)
 
-    def vjp(self, index: Tensor, src_spec: Spec, dy: Tensor, needs: tuple[bool, ...]) -> tuple[Tensor | None, None, Tensor | None]:
+    def vjp(
+        self, index: Tensor, src_spec: Spec, dy: Tensor, needs: tuple[bool, ...]
+    ) -> tuple[Tensor | None, None, Tensor | None]:
         dx = Scatter(self.dim)(dy, index, dy.new_zeros(())) if needs[0] else None
         return dx, None, self.source_gradient(dy, index, src_spec) if needs[2] else None
 
@@ -151,7 +155,9 @@ class ScatterAdd(_Scattering):
     def kernel(self, kernels: Kernels, x: Array, dim: int, index: Array, src: Array) -> Array:
         return kernels.scatter_add(x, dim, index, src)
 
-    def vjp(self, index: Tensor, src_spec: Spec, dy: Tensor, needs: tuple[bool, ...]) -> tuple[Tensor, None, Tensor | None]:
+    def vjp(
+        self, index: Tensor, src_spec: Spec, dy: Tensor, needs: tuple[bool, ...]
+    ) -> tuple[Tensor, None, Tensor | None]:
         return dy, None, self.source_gradient(dy, index, src_spec) if needs[2] else None
 
 
@@ -207,7 +213,13 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
 
 
 def scatter(
-    input: Tensor, dim: int, index: Tensor, src: Tensor | float | None = None, *, value: Any = None, reduce: str | None = None
+    input: Tensor,
+    dim: int,
+    index: Tensor,
+    src: Tensor | float | None = None,
+    *,
+    value: Any = None,
+    reduce: str | None = None,
 ) -> Tensor:
     """`input` with `src` (a tensor or a number) written at `index` along `dim`; or added, or multiplied, by `reduce`.
 
@@ -232,11 +244,16 @@ def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     Source    semantics of torch.scatter_add
     """
     if index.ndim != src.ndim and index.numel():
-        raise ShapeError(f"scatter_add: src must be as long as index on every dim{describe(input=input.spec, index=index.spec, src=src.spec)}")
+        raise ShapeError(
+            "scatter_add: src must be as long as index on every dim"
+            f"{describe(input=input.spec, index=index.spec, src=src.spec)}"
+        )
     return ScatterAdd(dim)(input, index, src)  # type: ignore[no-any-return]
 
 
-def scatter_reduce(input: Tensor, dim: int, index: Tensor, src: Tensor, reduce: str, *, include_self: bool = True) -> Tensor:
+def scatter_reduce(
+    input: Tensor, dim: int, index: Tensor, src: Tensor, reduce: str, *, include_self: bool = True
+) -> Tensor:
     """`input` combined with all of `src` sent to a place: "sum", "prod", "mean", "amax", "amin".
 
     Without `include_self` the input's own number does not count where something is sent.
@@ -246,7 +263,9 @@ def scatter_reduce(input: Tensor, dim: int, index: Tensor, src: Tensor, reduce: 
         raise ArgumentError(f"scatter_reduce: unknown reduce {reduce!r}; have {', '.join(_START)}")
     start = input
     if not include_self:
-        touched = Scatter(dim)(input.detach().new_zeros(input.shape, dtype=dtypes.bool_), index, input._scalar(True, dtypes.bool_))
+        touched = Scatter(dim)(
+            input.detach().new_zeros(input.shape, dtype=dtypes.bool_), index, input._scalar(True, dtypes.bool_)
+        )
         start = input.masked_fill(touched, _START[reduce](input.dtype))
     if reduce == "sum":
         return ScatterAdd(dim)(start, index, src)  # type: ignore[no-any-return]
@@ -272,12 +291,12 @@ _START = {"sum": lambda _: 0, "prod": lambda _: 1, "mean": lambda _: 0, "amax": 
 
 
 def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
-    """gather with the dims other than `dim` broadcast; without `dim` both flattened. Negative places count from the end.
+    """gather with the dims other than `dim` broadcast; without `dim` both flattened.
 
     Source    semantics of torch.take_along_dim
     """
     if dim is None:
-        return gather(input.reshape(-1), 0, _counted(indices.reshape(-1), input.numel()))
+        return gather(input.reshape(-1), 0, indices.reshape(-1))
     shown = {"input": input.spec, "indices": indices.spec}
     require(input.ndim == indices.ndim, ShapeError, "take_along_dim", "input and indices need as many dims", **shown)
     place = dim_of("take_along_dim", dim, input.spec)
@@ -285,13 +304,8 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
     for d in range(input.ndim):
         a, b = sizes[0][d], sizes[1][d]
         if d != place and a != b:
-            require(1 in (a, b), ShapeError, "take_along_dim", f"sizes {a} and {b} do not broadcast at dim {d}", **shown)
+            require(
+                1 in (a, b), ShapeError, "take_along_dim", f"sizes {a} and {b} do not broadcast at dim {d}", **shown
+            )
             sizes[0][d] = sizes[1][d] = b if a == 1 else a
-    return gather(input.expand(sizes[0]), place, _counted(indices.expand(sizes[1]), input.shape[place] if input.ndim else 1))
-
-
-def _counted(index: Tensor, size: int) -> Tensor:
-    """Negative places counted from the end."""
-    require_index("take_along_dim", index.spec, indices=index.spec)
-    from_end = index < 0
-    return index + from_end.to(index.dtype) * size
+    return gather(input.expand(sizes[0]), place, indices.expand(sizes[1]))

@@ -1,6 +1,6 @@
-"""x[...] and its relatives: views by ints, slices, None and Ellipsis; copies at the places that index tensors and masks name.
+"""x[...] and its relatives: views by ints, slices, None and Ellipsis; copies at the places that tensors and masks name.
 
-As in torch, ints, slices, None and Ellipsis are followed first, as one view; what tensors name is looked up in that view.
+As in torch, ints, slices, None and Ellipsis are followed first, as one view; in that view tensors are looked up.
 Index tensors next to each other leave their shape where they stood; if a dim without one lies between, it comes first.
 
 Source    semantics of torch.Tensor.__getitem__, __setitem__; PyTorch documentation, "Tensor indexing API"
@@ -53,8 +53,8 @@ class BasicIndex(View):
         return x.with_shape((*shape, *sizes))
 
     def forward(self, kernels: Kernels, x: Array) -> Array:
-        kinds = {"none": lambda *_: None, "int": lambda start, *_: start, "slice": slice}
-        return x[(*(kinds[kind](*numbers) for kind, *numbers in self.entries), Ellipsis)]
+        key = (None if kind == "none" else a if kind == "int" else slice(a, b, c) for kind, a, b, c in self.entries)
+        return x[(*key, Ellipsis)]
 
     def vjp(self, dy: Tensor, x_spec: Spec) -> Tensor:
         return Scattered(self, x_spec.shape)(dy)  # type: ignore[no-any-return]
@@ -175,7 +175,10 @@ def read_key(input: Tensor, key: Any) -> Key:
                 steps.append(("slice", 0, input.shape[dim], 1))
                 tensors[place] = index
                 dim, place = dim + 1, place + 1
-    whole = all(step == ("slice", 0, size, 1) for step, size in zip(steps, input.shape, strict=False)) and len(steps) <= input.ndim
+    whole = (
+        all(step == ("slice", 0, size, 1) for step, size in zip(steps, input.shape, strict=False))
+        and len(steps) <= input.ndim
+    )
     return Key(None if whole and tensors else BasicIndex(tuple(steps)), tensors)
 
 
@@ -188,7 +191,11 @@ def _plain(input: Tensor, entry: Any) -> Any:
     if hasattr(entry, "_run"):
         if entry.ndim == 0 and entry.dtype is dtypes.bool_:
             return bool(entry)
-        return int(entry) if entry.ndim == 0 and not entry.dtype.is_floating_point and entry.dtype is not dtypes.uint8 else entry
+        return (
+            int(entry)
+            if entry.ndim == 0 and not entry.dtype.is_floating_point and entry.dtype is not dtypes.uint8
+            else entry
+        )
     if isinstance(entry, (np.bool_, np.integer)):
         return entry.item()
     if isinstance(entry, (list, tuple, range, np.ndarray)):
@@ -196,7 +203,8 @@ def _plain(input: Tensor, entry: Any) -> Any:
     if hasattr(entry, "__index__"):
         return entry.__index__()
     raise ArgumentError(
-        f"indexing: a key is made of ints, slices, None, ..., bools, tensors and lists of them; got {type(entry).__name__}"
+        "indexing: a key is made of ints, slices, None, ..., bools, tensors and lists of them; "
+        f"got {type(entry).__name__}"
     )
 
 
@@ -244,13 +252,17 @@ def _completed(input: Tensor, entries: list[Any]) -> list[Any]:
 def _within(input: Tensor, index: int, dim: int) -> int:
     size = input.shape[dim]
     if not -size <= index < size:
-        raise DimError(f"indexing: index {index} is out of range for dim {dim} of size {size}{describe(input=input.spec)}")
+        raise DimError(
+            f"indexing: index {index} is out of range for dim {dim} of size {size}{describe(input=input.spec)}"
+        )
     return index % size
 
 
 def _bounds(input: Tensor, cut: slice, dim: int) -> tuple[int, int, int]:
     if cut.step is not None and cut.step <= 0:
-        raise ArgumentError(f"indexing: the step of a slice must be positive, got {cut.step}; use flip() to turn a dim round")
+        raise ArgumentError(
+            f"indexing: the step of a slice must be positive, got {cut.step}; use flip() to turn a dim round"
+        )
     start, stop, step = cut.indices(input.shape[dim])
     return start, max(start, stop), step
 
@@ -263,7 +275,14 @@ def _looked_up(input: Tensor, entry: Tensor, dim: int) -> tuple[Tensor, ...]:
         require_index("indexing", entry.spec, input=input.spec, index=entry.spec)
         return (entry.to(dtypes.int64),)
     fits = entry.shape == input.shape[dim : dim + entry.ndim]
-    require(fits, DimError, "indexing", f"the mask does not have the input's shape from dim {dim} on", input=input.spec, mask=entry.spec)
+    require(
+        fits,
+        DimError,
+        "indexing",
+        f"the mask does not have the input's shape from dim {dim} on",
+        input=input.spec,
+        mask=entry.spec,
+    )
     return Nonzero()(entry).unbind(1)  # type: ignore[no-any-return]
 
 
@@ -285,7 +304,7 @@ def getitem(input: Tensor, key: Any) -> Tensor:
     found = read_key(input, key)
     part = input if found.basic is None else found.basic(input)
     if not found.tensors:
-        return part  # type: ignore[no-any-return]
+        return part
     places, index = _joined(found.tensors, part)
     return Index(places)(part, index)  # type: ignore[no-any-return]
 
@@ -293,7 +312,7 @@ def getitem(input: Tensor, key: Any) -> Tensor:
 def setitem(input: Tensor, key: Any, value: Any) -> None:
     """`input[key] = value`, in place. The value, a number or a tensor, stretches to what the key names.
 
-    Raises    as getitem; ShapeError where the value does not stretch; DtypeError where index tensors take part and dtypes differ
+    Raises    as getitem; ShapeError where the value does not stretch; DtypeError where tensors index and dtypes differ
     """
     found = read_key(input, key)
     part = input if found.basic is None else found.basic(input)
@@ -325,7 +344,7 @@ def _shortened(value: Any, wanted: Shape) -> Any:
     return value.reshape(value.shape[extra:])
 
 
-# -- functions ----------------------------------------------------------------------------------------------------------
+# -- functions ------------------------------------------------------------------------------------------------------
 
 
 def index_put(input: Tensor, indices: Sequence[Tensor | None], values: Tensor, accumulate: bool = False) -> Tensor:
@@ -360,7 +379,14 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     """
     place, places = _one_dim("index_select", input, dim, index)
     if not input.ndim:
-        require(places.shape[1] == 1, ShapeError, "index_select", "a 0-d input has one place", input=input.spec, index=index.spec)
+        require(
+            places.shape[1] == 1,
+            ShapeError,
+            "index_select",
+            "a 0-d input has one place",
+            input=input.spec,
+            index=index.spec,
+        )
         return input.clone()
     return Index((place,))(input, places)  # type: ignore[no-any-return]
 
@@ -372,7 +398,13 @@ def _rows(name: str, input: Tensor, dim: int, index: Tensor, source: Tensor) -> 
     require(source.dtype is input.dtype, DtypeError, name, "source must have the input's dtype", **shown)
     count = places.shape[1]
     if not input.ndim or not source.ndim:
-        require(source.numel() == count and max(input.ndim, source.ndim) <= 1, ShapeError, name, f"source needs {count} numbers", **shown)
+        require(
+            source.numel() == count and max(input.ndim, source.ndim) <= 1,
+            ShapeError,
+            name,
+            f"source needs {count} numbers",
+            **shown,
+        )
     else:
         wanted = (*input.shape[:place], count, *input.shape[place + 1 :])
         require(tuple(source.shape) == wanted, ShapeError, name, f"source must have the shape {wanted}", **shown)
@@ -410,7 +442,14 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
     """
     place, places = _one_dim("index_fill", input, dim, index)
     number = value if hasattr(value, "_run") else input._scalar(value, input.dtype)
-    require(number.ndim == 0, ShapeError, "index_fill", "value must be a number or a 0-d tensor", input=input.spec, value=number.spec)
+    require(
+        number.ndim == 0,
+        ShapeError,
+        "index_fill",
+        "value must be a number or a 0-d tensor",
+        input=input.spec,
+        value=number.spec,
+    )
     number = number.to(input.dtype)
     if not input.ndim:
         return IndexPut((0,))(input.reshape(1), places, number).reshape(())  # type: ignore[no-any-return]
@@ -443,7 +482,9 @@ def masked_select(input: Tensor, mask: Tensor) -> Tensor:
 
     Source    semantics of torch.masked_select
     """
-    require(mask.dtype is dtypes.bool_, DtypeError, "masked_select", "mask must be bool", input=input.spec, mask=mask.spec)
+    require(
+        mask.dtype is dtypes.bool_, DtypeError, "masked_select", "mask must be bool", input=input.spec, mask=mask.spec
+    )
     x, chosen = _together("masked_select", input, mask)
     return getitem(x.reshape(-1), chosen.reshape(-1))
 
@@ -460,7 +501,9 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
     x, chosen = _together("masked_scatter", input, mask)
     where_true = Nonzero()(chosen.reshape(-1)).reshape(1, -1)
     count = where_true.shape[1]
-    require(count <= source.numel(), ShapeError, "masked_scatter", f"source has too few numbers for {count} places", **shown)
+    require(
+        count <= source.numel(), ShapeError, "masked_scatter", f"source has too few numbers for {count} places", **shown
+    )
     flat = IndexPut((0,))(x.reshape(-1), where_true, source.reshape(-1)[:count])
     return flat.reshape(x.shape)  # type: ignore[no-any-return]
 

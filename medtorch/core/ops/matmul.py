@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from medtorch.core.dtypes import bool_
@@ -71,9 +72,9 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
         raise ShapeError(f"matmul: both inputs need at least 1 dim{describe(input=input.spec, other=other.spec)}")
     if other.ndim == 1:
         _meet("matmul", input, other, input.shape[-1], other.shape[0])
-        return (_product(input.unsqueeze(0), other.unsqueeze(1)) if input.ndim == 1 else _folded(input, other.unsqueeze(1))).squeeze(
-            (0, 1) if input.ndim == 1 else -1
-        )
+        return (
+            _product(input.unsqueeze(0), other.unsqueeze(1)) if input.ndim == 1 else _folded(input, other.unsqueeze(1))
+        ).squeeze((0, 1) if input.ndim == 1 else -1)
     if input.ndim == 1:
         _meet("matmul", input, other, input.shape[0], other.shape[-2])
         return _product(input.unsqueeze(0), other).squeeze(-2)  # type: ignore[no-any-return]
@@ -81,7 +82,9 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
 
 
 def _meet(name: str, input: Tensor, other: Tensor, columns: int, rows: int) -> None:
-    require(columns == rows, ShapeError, name, f"{columns} columns meet {rows} rows", input=input.spec, other=other.spec)
+    require(
+        columns == rows, ShapeError, name, f"{columns} columns meet {rows} rows", input=input.spec, other=other.spec
+    )
 
 
 def _folded(input: Tensor, other: Tensor) -> Tensor:
@@ -116,7 +119,9 @@ def bmm(input: Tensor, mat2: Tensor) -> Tensor:
     """
     _of_dims("bmm", input=(input, 3), mat2=(mat2, 3))
     fits = input.shape[0] == mat2.shape[0]
-    require(fits, ShapeError, "bmm", f"{input.shape[0]} matrices meet {mat2.shape[0]}", input=input.spec, mat2=mat2.spec)
+    require(
+        fits, ShapeError, "bmm", f"{input.shape[0]} matrices meet {mat2.shape[0]}", input=input.spec, mat2=mat2.spec
+    )
     _meet("bmm", input, mat2, input.shape[2], mat2.shape[1])
     return _product(input, mat2)  # type: ignore[no-any-return]
 
@@ -178,10 +183,13 @@ def _blended(name: str, input: Tensor, product: Tensor, beta: Number, alpha: Num
     try:
         stretched = input.expand(product.shape)
     except ShapeError:
-        raise ShapeError(f"{name}: input does not stretch to the product{describe(input=input.spec, product=product.spec)}") from None
+        raise ShapeError(
+            f"{name}: input does not stretch to the product{describe(input=input.spec, product=product.spec)}"
+        ) from None
     scaled = product if alpha == 1 else product * alpha
     if beta == 0:
-        return scaled
+        nothing = (input == input) | (input != input)  # True everywhere
+        return scaled + input.masked_fill(nothing, 0).expand(product.shape) if input.requires_grad else scaled
     return scaled + (stretched if beta == 1 else stretched * beta)
 
 
@@ -235,7 +243,9 @@ def tensordot(a: Tensor, b: Tensor, dims: int | Sequence[Sequence[int]] = 2) -> 
     """
     if isinstance(dims, int):
         fits = 0 <= dims <= min(a.ndim, b.ndim)
-        require(fits, ArgumentError, "tensordot", f"dims must be 0 to {min(a.ndim, b.ndim)}, got {dims}", a=a.spec, b=b.spec)
+        require(
+            fits, ArgumentError, "tensordot", f"dims must be 0 to {min(a.ndim, b.ndim)}, got {dims}", a=a.spec, b=b.spec
+        )
         over_a, over_b = tuple(range(a.ndim - dims, a.ndim)), tuple(range(dims))
     else:
         over_a, over_b = (normalize_dims(tuple(d), t.ndim, op="tensordot") for d, t in zip(dims, (a, b), strict=True))
@@ -271,7 +281,7 @@ def chain_matmul(*matrices: Tensor) -> Tensor:
     """
     require(len(matrices) > 0, ArgumentError, "chain_matmul", "needs at least one matrix")
     _of_dims("chain_matmul", **{f"matrices[{i}]": (m, 2) for i, m in enumerate(matrices)})
-    for left, right in zip(matrices, matrices[1:], strict=False):
+    for left, right in pairwise(matrices):
         _meet("chain_matmul", left, right, left.shape[1], right.shape[0])
     sizes = [m.shape[0] for m in matrices] + [matrices[-1].shape[1]]
     cuts = _cheapest_cuts(sizes)
@@ -294,7 +304,8 @@ def _cheapest_cuts(sizes: Sequence[int]) -> dict[tuple[int, int], int]:
         for first in range(count - span):
             last = first + span
             prices = {
-                cut: cost[first, cut] + cost[cut + 1, last] + sizes[first] * sizes[cut + 1] * sizes[last + 1] for cut in range(first, last)
+                cut: cost[first, cut] + cost[cut + 1, last] + sizes[first] * sizes[cut + 1] * sizes[last + 1]
+                for cut in range(first, last)
             }
             cuts[first, last] = min(prices, key=prices.__getitem__)
             cost[first, last] = prices[cuts[first, last]]
@@ -313,7 +324,13 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str = "use_mm_fo
         raise ArgumentError(f"cdist: unknown compute_mode {compute_mode!r}; have {', '.join(modes)}")
     shown = {"x1": x1.spec, "x2": x2.spec}
     require(x1.ndim >= 2 and x2.ndim >= 2, ShapeError, "cdist", "both need at least 2 dims", **shown)
-    require(x1.dtype.is_floating_point and x2.dtype.is_floating_point, DtypeError, "cdist", "takes floating-point numbers", **shown)
+    require(
+        x1.dtype.is_floating_point and x2.dtype.is_floating_point,
+        DtypeError,
+        "cdist",
+        "takes floating-point numbers",
+        **shown,
+    )
     require(x1.shape[-1] == x2.shape[-1], ShapeError, "cdist", "rows differ in length", **shown)
     require(p >= 0, ArgumentError, "cdist", f"p must not be negative, got {p}")
     apart = x1.unsqueeze(-2) - x2.unsqueeze(-3)

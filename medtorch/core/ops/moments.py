@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from medtorch.core.dtypes import dtype as Dtype  # noqa: N812
+from medtorch.core.dtypes import dtype as Dtype
 from medtorch.core.dtypes import get_default_dtype
 from medtorch.core.ops.op import Array, require
 from medtorch.core.ops.reduction import Dim, Reduction, dims_of, frozen, mean, stretched
@@ -53,7 +53,7 @@ class Std(Var):
         return kernels.std(x, self.dims(x), self.correction, self.keepdim)
 
     def vjp(self, x: Tensor, y: Tensor, dy: Tensor) -> Tensor:  # type: ignore[override]
-        return self.slope(x, (dy / (y * 2)).masked_fill(y == 0, 0.0))
+        return self.slope(x, _ratio(dy, y * 2, y))
 
 
 @dataclass(frozen=True)
@@ -84,12 +84,17 @@ class VectorNorm(_Floating):
         if p == 1:
             return x.sign() * up
         if p == 2:
-            return x * (up / top).masked_fill(top == 0, 0.0)
+            return x * _ratio(up, top, top)
         if math.isinf(p):
             same = ((x.abs() == top) | (top != top)).to(x.dtype)
             return x.sign() * (same / same.sum(dims, keepdim=True) if dims else same) * up
         steep = (x.sign() * x.abs().pow(p - 1)).masked_fill(x == 0, 0.0) if p < 2 else x * x.abs().pow(p - 2)
-        return steep * (up / top.pow(p - 1)).masked_fill(top == 0, 0.0)
+        return steep * _ratio(up, top.masked_fill(top == 0, 1.0).pow(p - 1), top)
+
+
+def _ratio(dy: Tensor, below: Tensor, y: Tensor) -> Tensor:
+    """dy / below, 0 where y = 0, in every derivative."""
+    return (dy / below.masked_fill(y == 0, 1.0)).masked_fill(y == 0, 0.0)
 
 
 class Logsumexp(_Floating):
@@ -103,8 +108,10 @@ class Logsumexp(_Floating):
         return stretched(dy, x.spec, dims) * (x - stretched(y, x.spec, dims)).exp()
 
 
-def _spread(name: str, dim: object, unbiased: bool | None, keepdim: bool, correction: float | None) -> tuple[Dim, bool, float]:
-    """dim, keepdim, correction out of torch's forms: (dim, unbiased, keepdim), (unbiased), (dim, *, correction, keepdim)."""
+def _spread(
+    name: str, dim: object, unbiased: bool | None, keepdim: bool, correction: float | None
+) -> tuple[Dim, bool, float]:
+    """dim, keepdim, correction out of torch's forms: (dim, unbiased, keepdim), (unbiased), (dim, *, correction)."""
     if isinstance(dim, bool):
         if unbiased is not None:
             raise ArgumentError(f"{name}: unbiased is given twice")
@@ -195,7 +202,9 @@ def norm(
     return vector_norm(input, 2.0 if p is None or isinstance(p, str) else p, dim, keepdim, dtype=dtype)
 
 
-def vector_norm(input: Tensor, ord: float = 2, dim: Dim = None, keepdim: bool = False, *, dtype: Dtype | None = None) -> Tensor:
+def vector_norm(
+    input: Tensor, ord: float = 2, dim: Dim = None, keepdim: bool = False, *, dtype: Dtype | None = None
+) -> Tensor:
     """(sum |x|^ord)^(1/ord) over `dim`.
 
     Raises    ShapeError for a negative or infinite order of no number; DtypeError for whole numbers

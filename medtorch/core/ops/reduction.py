@@ -1,6 +1,6 @@
 """Many numbers to one along dims: sums, products, truth, counts.
 
-`dim` is an int, several, or None (and an empty tuple) for all. Extremes stand in extremes.py, moments and norms in moments.py.
+`dim` is an int, several, or None (or an empty tuple) for all. Extremes stand in extremes.py, norms in moments.py.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from medtorch.core import dtypes
-from medtorch.core.dtypes import dtype as Dtype  # noqa: N812  `dtype` is an argument of torch's functions here
+from medtorch.core.dtypes import dtype as Dtype
 from medtorch.core.ops.op import Array, Op, require
 from medtorch.core.ops.shape import cat, stack
 from medtorch.core.shapes import normalize_dim, normalize_dims, reduced_shape
@@ -29,7 +29,9 @@ def dims_of(op: Op | str, dim: Dim, x: Spec) -> tuple[int, ...]:
     """`dim` counted from the front; all dims for None and (). A 0-d input has dim 0 and -1, which reduce nothing."""
     name = op if isinstance(op, str) else op.name
     try:
-        found = normalize_dims(None if dim is None or (not isinstance(dim, int) and not len(dim)) else dim, x.ndim, op=name)
+        found = normalize_dims(
+            None if dim is None or (not isinstance(dim, int) and not len(dim)) else dim, x.ndim, op=name
+        )
     except DimError as wrong:
         raise DimError(f"{wrong}{describe(input=x)}") from None
     return found if x.ndim else ()
@@ -77,7 +79,9 @@ class Mean(Reduction):
     """Math      y = (sum x) / n, NaN for n = 0;  dx = dy / n"""
 
     def check(self, x: Spec) -> Spec:
-        require(x.dtype.is_floating_point, DtypeError, self, "takes floating-point numbers; choose one with dtype=", input=x)
+        require(
+            x.dtype.is_floating_point, DtypeError, self, "takes floating-point numbers; choose one with dtype=", input=x
+        )
         return super().check(x)
 
     def forward(self, kernels: Kernels, x: Array) -> Array:
@@ -104,7 +108,7 @@ class Prod(Reduction):
 
 
 def products_of_others(x: Tensor) -> Tensor:
-    """For each number the product of the others along the last dim, by a tree of pairs: no division, so zeros are fine."""
+    """For each number the product of the others along the last dim, by a tree of pairs: no division, zeros are fine."""
     count = x.shape[-1]
     if count <= 1:
         return x.new_ones(x.shape)
@@ -189,7 +193,9 @@ def nansum(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Dtyp
 
     Source    semantics of torch.nansum
     """
-    return sum(input.masked_fill(input != input, 0) if input.dtype.is_floating_point else input, dim, keepdim, dtype=dtype)
+    return sum(
+        input.masked_fill(input != input, 0) if input.dtype.is_floating_point else input, dim, keepdim, dtype=dtype
+    )
 
 
 def nanmean(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Dtype | None = None) -> Tensor:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from medtorch.core import dtypes
-from medtorch.core.dtypes import dtype as Dtype  # noqa: N812
+from medtorch.core.dtypes import dtype as Dtype
 from medtorch.core.ops.gathering import gather
 from medtorch.core.ops.op import Array, Op, require
 from medtorch.core.ops.reduction import dim_of
@@ -47,7 +47,10 @@ def _from_the_end(x: Tensor, dim: int) -> Tensor:
 
 
 class Cumprod(_Scan):
-    """Math      y_i = x_0 ... x_i;  dx_k = (x_0 ... x_{k-1}) S_k with S_k = dy_k + x_{k+1} S_{k+1}: exact where some are zero"""
+    """Running products.
+
+    Math      y_i = x_0 ... x_i;  dx_k = x_0 ... x_{k-1} S_k, S_k = dy_k + x_{k+1} S_{k+1}: exact where some are zero
+    """
 
     def forward(self, kernels: Kernels, x: Array) -> Array:
         return kernels.cumprod(*self.rows(x)).reshape(x.shape)
@@ -81,7 +84,10 @@ def _recurrence(a: Tensor, b: Tensor, dim: int) -> Tensor:
 
 
 class Logcumsumexp(_Scan):
-    """Math      y_i = ln(exp x_0 + ... + exp x_i);  dx_k = exp(x_k - y_k) S_k with S_k = dy_k + exp(y_k - y_{k+1}) S_{k+1}"""
+    """Running sums of exponentials, as logarithms.
+
+    Math      y_i = ln(exp x_0 + ... + exp x_i);  dx_k = exp(x_k - y_k) S_k, S_k = dy_k + exp(y_k - y_{k+1}) S_{k+1}
+    """
 
     def check(self, x: Spec) -> Spec:
         require(x.dtype.is_floating_point, DtypeError, self, "takes floating-point numbers", input=x)
@@ -162,7 +168,9 @@ def cummin(input: Tensor, dim: int) -> ValuesIndices:
     return ValuesIndices(gather(input, dim, indices), indices)
 
 
-def diff(input: Tensor, n: int = 1, dim: int = -1, prepend: Tensor | None = None, append: Tensor | None = None) -> Tensor:
+def diff(
+    input: Tensor, n: int = 1, dim: int = -1, prepend: Tensor | None = None, append: Tensor | None = None
+) -> Tensor:
     """Differences of neighbours along `dim`, n times over; of bools whether they differ.
 
     Source    semantics of torch.diff
@@ -192,7 +200,14 @@ def _steps(name: str, y: Tensor, x: Tensor | None, dx: float | None, dim: int) -
     if x is None:
         return both * (1.0 if dx is None else dx) / 2
     if x.ndim == 1 and y.ndim > 1:
-        require(x.shape[0] == y.shape[place], ShapeError, name, "x needs one number for each of y along dim", y=y.spec, x=x.spec)
+        require(
+            x.shape[0] == y.shape[place],
+            ShapeError,
+            name,
+            "x needs one number for each of y along dim",
+            y=y.spec,
+            x=x.spec,
+        )
         width = diff(x).reshape([-1 if d == place else 1 for d in range(y.ndim)])
     else:
         width = diff(x, dim=place - y.ndim)

@@ -1,6 +1,6 @@
 """Order: sorting, the k largest, unique numbers, places in ordered numbers, counts.
 
-What is sorted is found in two steps: the order (no gradient), then `gather` (whose gradient goes back where it came from).
+What is sorted is found in two steps: the order (no gradient), then `gather` (whose gradient goes where it came from).
 Sorting is stable whether asked for or not; a NaN counts as the largest number.
 """
 
@@ -47,7 +47,7 @@ class Argsort(Op):
 
 @dataclass(frozen=True)
 class UniqueRows(Op):
-    """Of rows: where the first of each kind lies, to which kind each row belongs, how many rows of each kind there are."""
+    """Of rows: where the first of each kind lies, to which kind each row belongs, how many there are of each."""
 
     ordered: bool
     name = "unique"
@@ -89,7 +89,9 @@ class Bincount(Op):
         shown = {"input": x, "weights": weights}
         require(x.ndim == 1, ShapeError, self, "input must have 1 dim", **shown)
         require(x.dtype.category == 1, DtypeError, self, "input must hold whole numbers", **shown)
-        require(weights is None or weights.shape == x.shape, ShapeError, self, "input and weights differ in shape", **shown)
+        require(
+            weights is None or weights.shape == x.shape, ShapeError, self, "input and weights differ in shape", **shown
+        )
         dtype = dtypes.int64 if weights is None else weights.dtype
         return Spec((-1,), dtype, x.device)  # -1: only the numbers tell
 
@@ -185,15 +187,23 @@ def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> Val
     return ValuesIndices(values.squeeze(place), indices.squeeze(place))
 
 
-def unique(input: Tensor, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None) -> Any:
-    """The different numbers (or slices along `dim`), ascending whether asked for or not; where each went; how often each is.
+def unique(
+    input: Tensor,
+    sorted: bool = True,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    dim: int | None = None,
+) -> Any:
+    """The different numbers (or slices along `dim`), always ascending; where each went; how often each is.
 
     Source    semantics of torch.unique
     """
     return _kinds("unique", input, dim, return_inverse, return_counts, ordered=True)
 
 
-def unique_consecutive(input: Tensor, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None) -> Any:
+def unique_consecutive(
+    input: Tensor, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
+) -> Any:
     """Runs of equal numbers (or slices along `dim`) as one each.
 
     Source    semantics of torch.unique_consecutive
@@ -201,7 +211,9 @@ def unique_consecutive(input: Tensor, return_inverse: bool = False, return_count
     return _kinds("unique_consecutive", input, dim, return_inverse, return_counts, ordered=False)
 
 
-def _kinds(name: str, input: Tensor, dim: int | None, return_inverse: bool, return_counts: bool, *, ordered: bool) -> Any:
+def _kinds(
+    name: str, input: Tensor, dim: int | None, return_inverse: bool, return_counts: bool, *, ordered: bool
+) -> Any:
     if dim is None:
         lines = input.reshape(-1)
         first, inverse, counts = UniqueRows(ordered)(lines.reshape(-1, 1))
@@ -235,7 +247,9 @@ def searchsorted(
     sequence = sorted_sequence if sorter is None else take_along_dim(sorted_sequence, sorter, -1)
     wanted = input if hasattr(input, "_run") else sequence._scalar(input, sequence.dtype)
     if not hasattr(input, "_run"):
-        require(sequence.ndim == 1, ShapeError, "searchsorted", "a number needs one sequence", sorted_sequence=sequence.spec)
+        require(
+            sequence.ndim == 1, ShapeError, "searchsorted", "a number needs one sequence", sorted_sequence=sequence.spec
+        )
     found = Searchsorted(right or side == "right")(sequence, wanted)
     return found.to(dtypes.int32) if out_int32 else found  # type: ignore[no-any-return]
 
@@ -254,14 +268,16 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
 
     Source    semantics of torch.bincount
     """
-    require(minlength >= 0, ArgumentError, "bincount", f"minlength must not be negative, got {minlength}", input=input.spec)
+    require(
+        minlength >= 0, ArgumentError, "bincount", f"minlength must not be negative, got {minlength}", input=input.spec
+    )
     if weights is not None and weights.dtype is not dtypes.float32:
         weights = weights.to(dtypes.float64)
     return Bincount(minlength)(input, weights)  # type: ignore[no-any-return]
 
 
 def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Tensor:
-    """How many numbers fall into each of `bins` equal parts from min to max; with min = max from the smallest to the largest.
+    """How many numbers fall into each of `bins` equal parts from min to max (min = max: from smallest to largest).
 
     Raises    ArgumentError for max < min or an infinite range; DtypeError
     Source    semantics of torch.histc
@@ -286,4 +302,3 @@ def isin(elements: Any, test_elements: Any, *, assume_unique: bool = False, inve
         raise UnsupportedError("isin: one of elements and test_elements must be a tensor")
     found = Isin()(elements, test_elements)
     return ~found if invert else found  # type: ignore[no-any-return]
-

@@ -110,7 +110,9 @@ def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
     return out
 
 
-def slice_scatter(input: Tensor, src: Tensor, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1) -> Tensor:
+def slice_scatter(
+    input: Tensor, src: Tensor, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1
+) -> Tensor:
     """`input` with src written at a slice along `dim`.
 
     Source    semantics of torch.slice_scatter
@@ -124,4 +126,11 @@ def slice_scatter(input: Tensor, src: Tensor, dim: int = 0, start: int | None = 
 
 
 def _same_shape(name: str, part: Tensor, src: Tensor, input: Tensor) -> None:
-    require(part.shape == src.shape, ShapeError, name, f"src must have the shape {tuple(part.shape)}", input=input.spec, src=src.spec)
+    require(
+        part.shape == src.shape,
+        ShapeError,
+        name,
+        f"src must have the shape {tuple(part.shape)}",
+        input=input.spec,
+        src=src.spec,
+    )

@@ -1,12 +1,12 @@
 """The op catalogue: one row an op, and everything a row is checked for.
 
 A row names a public function and gives sample calls; tests/core/ops/test_catalogue.py puts every row through the same
-checks. Add rows in rows_<family>.py (a list `ROWS`), and the file's name to FAMILIES in test_catalogue.py.
+checks. Rows stand in rows_<family>.py, as a list `ROWS`; every such file beside this one is taken in.
 
     OpRow("softmax", medtorch.softmax, samples=softmax_samples, oracle=formula, torch="softmax",
           refusals=[Refusal((np.ones((2, 3)), 5), DimError, r"^softmax: dim 5 is out of range")])
 
-In a sample, NumPy arrays become tensors (also inside lists and tuples); everything else is passed on as it is. Arrays of
+In a sample, NumPy arrays become tensors (also inside lists and tuples); all else is passed on as it is. Arrays of
 float64 are what gradients are taken of; write them in float64 and away from kinks (`spread` helps). Among the samples
 there must be one with no element and one with 0 dims, or the row says why it cannot have one.
 """
@@ -57,9 +57,9 @@ class Refusal:
 class OpRow:
     """A public function, sample calls, and what is known about it from outside medtorch.
 
-    `oracle` is the formula on float64 NumPy arrays, called like the function; `torch` the function's name under `torch.`,
-    or a callable that takes (torch module, *args, **kwargs). `gradient=False` is for functions that have none.
-    `half` is how many roundings of float16/bfloat16 a result may be off, None where those dtypes are refused.
+    `oracle` is the formula on float64 NumPy arrays, called like the function; `torch` the function's name under
+    `torch.`, or a callable that takes (torch module, *args, **kwargs). `gradient=False` is for functions that have none.
+    `half` is how many roundings of float16/bfloat16 a result may be off, None where they are refused.
     """
 
     name: str
@@ -205,11 +205,15 @@ class Slopes:
         self.function = row.function
         self.points, self.filled = _leaves(sample)
         self.arrays = [p.numpy() for p in self.points]
-        self.directions = [self.rng.choice([-1.0, 1.0], a.shape) * self.rng.uniform(0.5, 1, a.shape) for a in self.arrays]
+        self.directions = [
+            self.rng.choice([-1.0, 1.0], a.shape) * self.rng.uniform(0.5, 1, a.shape) for a in self.arrays
+        ]
         self.weights = [self._weight(t) for t in self._outputs(self.points)]
 
     def _weight(self, tensor: Any) -> Array:
-        return np.asarray(self.rng.uniform(0.5, 1.5, tuple(tensor.shape)) * self.rng.choice([-1.0, 1.0], tuple(tensor.shape)))
+        return np.asarray(
+            self.rng.uniform(0.5, 1.5, tuple(tensor.shape)) * self.rng.choice([-1.0, 1.0], tuple(tensor.shape))
+        )
 
     def _outputs(self, points: Sequence[Any]) -> list[Any]:
         args, kwargs = self.filled(points)
@@ -217,7 +221,10 @@ class Slopes:
 
     def moved(self, place: int | None, t: float) -> list[Any]:
         """The points moved by t along their directions; `place` None moves all of them."""
-        shifted = (a + t * d if place in (None, i) else a for i, (a, d) in enumerate(zip(self.arrays, self.directions, strict=True)))
+        shifted = (
+            a + t * d if place in (None, i) else a
+            for i, (a, d) in enumerate(zip(self.arrays, self.directions, strict=True))
+        )
         return [medtorch.from_numpy(np.asarray(a)) for a in shifted]
 
     def gradient(self, points: Sequence[Any], weights: Sequence[Any], *, create_graph: bool = False) -> list[Any]:
@@ -257,7 +264,9 @@ class Slopes:
 
         def at(t: float) -> float:
             points = [p.requires_grad_() for p in self.moved(None, t)]
-            shifted = [medtorch.from_numpy(np.asarray(w + t * d)) for w, d in zip(self.weights, weight_directions, strict=True)]
+            shifted = [
+                medtorch.from_numpy(np.asarray(w + t * d)) for w, d in zip(self.weights, weight_directions, strict=True)
+            ]
             return float(dot([g.detach() for g in self.gradient(points, shifted)], pushes))
 
         return _gap(along, richardson(at))

@@ -1,4 +1,4 @@
-"""Reading and writing at places that other arrays name. Every place is checked first: outside is an error, never wrapped."""
+"""Reading and writing at places that other arrays name. Every place is checked first: outside is an error."""
 
 from __future__ import annotations
 
@@ -95,7 +95,9 @@ class IndexingKernels(KernelFamily):
         strides = [1] * x.ndim
         for d in range(x.ndim - 2, -1, -1):
             strides[d] = strides[d + 1] * x.shape[d + 1]
-        target = sum((c * s for c, s in zip(self._grid(index, dim), strides, strict=True)), xp.zeros(index.shape, xp.int64)).ravel()
+        target = sum(
+            (c * s for c, s in zip(self._grid(index, dim), strides, strict=True)), xp.zeros(index.shape, xp.int64)
+        ).ravel()
         source = xp.broadcast_to(self._source(value, index), index.shape).ravel()
         order = xp.argsort(target, kind="stable")
         target, source = target[order], source[order]

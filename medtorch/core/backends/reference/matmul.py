@@ -1,4 +1,4 @@
-"""Products of matrices. float16 and bfloat16 are multiplied and added up in float32; whole numbers exactly (they wrap)."""
+"""Products of matrices. float16 and bfloat16 go through float32; whole numbers are exact (they wrap)."""
 
 from __future__ import annotations
 

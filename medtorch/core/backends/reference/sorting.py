@@ -34,7 +34,11 @@ class SortingKernels(KernelFamily):
             return nothing, nothing, nothing
         order = xp.arange(count)
         if ordered and rows.shape[1]:
-            order = xp.lexsort(xp.ascontiguousarray(rows.T[::-1])) if rows.shape[1] > 1 else xp.argsort(rows[:, 0], kind="stable")
+            order = (
+                xp.lexsort(xp.ascontiguousarray(rows.T[::-1]))
+                if rows.shape[1] > 1
+                else xp.argsort(rows[:, 0], kind="stable")
+            )
         sorted_rows = rows[order]
         starts = xp.ones((count,), dtype=bool)
         starts[1:] = (sorted_rows[1:] != sorted_rows[:-1]).any(axis=1)
