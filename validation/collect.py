@@ -41,7 +41,7 @@ def collect(root: Path) -> Collected:
             f"--validation-collect={answer}",
             "tests",
         ]
-        ended = run_pytest(root, arguments, scratch=Path(scratch), timeout_s=COLLECT_SECONDS)
+        ended = run_pytest(root, arguments, timeout_s=COLLECT_SECONDS)
         if not answer.is_file():
             raise UsageError(f"pytest could not collect the tests:\n{scrub(ended.stdout)[-2000:]}")
         seen = json.loads(answer.read_text(encoding="utf-8"))
@@ -59,19 +59,16 @@ def run_pytest(
     root: Path,
     arguments: list[str],
     *,
-    scratch: Path,
     timeout_s: float,
     extra_environment: dict[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Run pytest with the plugin in the checkout `root`.
 
-    Byte code goes to an empty folder, because a test module compiled without the assertion hook would look like a test
-    without assertions; options from outside are dropped, because they could leave tests out.
+    Options from outside are dropped, because they could leave tests out.
     """
     environment = {key: value for key, value in os.environ.items() if key not in ("PYTEST_ADDOPTS", "PYTHONOPTIMIZE")}
     paths = [str(root), str(TOOL_ROOT), *filter(None, [environment.get("PYTHONPATH")])]
-    environment |= {"PYTHONPATH": os.pathsep.join(paths), "PYTHONPYCACHEPREFIX": str(scratch / "pycache")}
-    environment |= extra_environment or {}
+    environment |= {"PYTHONPATH": os.pathsep.join(paths), **(extra_environment or {})}
     command = [sys.executable, "-m", "pytest", "-p", "validation.plugin", "-p", "no:cacheprovider", f"--rootdir={root}"]
     return subprocess.run(
         [*command, *arguments],

@@ -103,22 +103,22 @@ def _run_tests(root: Path, folder: Path, request: dict[str, Any], bundle: Path, 
             *(file for file in files if (root / file).is_file()),
         ]
         environment = {
+            # A test module compiled earlier without the assertion hook would look like a test without assertions.
+            "PYTHONPYCACHEPREFIX": str(Path(scratch, "pycache")),
             "MEDTORCH_SERVICE": options.service,
             "MEDTORCH_SERVICE_BUNDLE": str(bundle),
             "MEDTORCH_SERVICE_BUNDLE_SHA256": options.sha256 or request["bundle_sha256"],
             "MEDTORCH_SERVICE_ACCEPTANCE": json.dumps(request["acceptance"]),
         }
-        output = _pytest_output(root, arguments, Path(scratch), options.timeout_s, environment)
+        output = _pytest_output(root, arguments, options.timeout_s, environment)
     write_file(folder / OUTPUT_FILE, scrub(output).encode())
     if not (folder / PLAN_FILE).is_file() or not (folder / OUTCOMES_FILE).is_file():
         raise UsageError(f"pytest did not get as far as a plan, no report was written:\n{scrub(output)[-3000:]}")
 
 
-def _pytest_output(
-    root: Path, arguments: list[str], scratch: Path, timeout_s: float, environment: dict[str, str]
-) -> str:
+def _pytest_output(root: Path, arguments: list[str], timeout_s: float, environment: dict[str, str]) -> str:
     try:
-        return run_pytest(root, arguments, scratch=scratch, timeout_s=timeout_s, extra_environment=environment).stdout
+        return run_pytest(root, arguments, timeout_s=timeout_s, extra_environment=environment).stdout
     except subprocess.TimeoutExpired as expired:
         seen: bytes | str = expired.output or b""  # bytes even where text was asked for
         text = seen.decode("utf-8", "replace") if isinstance(seen, bytes) else seen

@@ -54,12 +54,18 @@ class _Loader(yaml.SafeLoader):
         return super().construct_scalar(node)
 
 
-_Loader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"^(?:~|null|)$"), ["~", "n", ""])
-_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$"), ["t", "f"])
-_Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"^-?(?:0|[1-9][0-9]*)$"), list("-0123456789"))
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"^-?[0-9]+(?:\.[0-9]+)?(?:e-?[0-9]+)?$"), list("-0123456789")
+_RESOLVERS = (
+    ("tag:yaml.org,2002:null", re.compile(r"^(?:~|null|)$"), ["~", "n", ""]),
+    ("tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$"), ["t", "f"]),
+    ("tag:yaml.org,2002:int", re.compile(r"^-?(?:0|[1-9][0-9]*)$"), list("-0123456789")),
+    (
+        "tag:yaml.org,2002:float",
+        re.compile(r"^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:e[+-]?[0-9]+)?$"),
+        list("-0123456789"),
+    ),
 )
+for _tag, _pattern, _first in _RESOLVERS:
+    _Loader.add_implicit_resolver(_tag, _pattern, _first)
 
 
 def load_yaml(path: Path) -> Any:
@@ -84,15 +90,12 @@ def load_yaml(path: Path) -> Any:
 
 def parse_yaml(text: str) -> Any:
     """The data of a YAML text. Raises RecordError."""
-    loader = _Loader(text)
     try:
-        return loader.get_single_data()
+        return _Loader(text).get_single_data()
     except yaml.YAMLError as error:
         raise RecordError(_one_line(error)) from error
     except RecursionError as error:
         raise RecordError("nested too deeply") from error
-    finally:
-        loader.dispose()
 
 
 def dump_yaml(data: Any) -> str:
@@ -108,6 +111,10 @@ class _Dumper(yaml.SafeDumper):
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
+
+
+for _tag, _pattern, _first in _RESOLVERS:  # so that text which the reader would take for a number is quoted
+    _Dumper.add_implicit_resolver(_tag, _pattern, _first)
 
 
 def _refuse_number(key: str, node: yaml.Node) -> None:

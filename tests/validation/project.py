@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import copy
 import json
-import os
 import platform
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 from validation.canonical import file_sha256
-from validation.distributions import installed
+from validation.cli import main
+from validation.distributions import Installed
 from validation.strict_yaml import dump_yaml
 from validation.trace import fingerprint
-
-CHECKOUT = Path(__file__).resolve().parents[2]
 
 SOURCE = """\
 Description
@@ -32,7 +28,7 @@ Related risks
 - 58. SOUP presents an anomaly.
 """
 
-TESTS = '''\
+TESTS = """\
 import pytest
 
 
@@ -50,7 +46,7 @@ def test_it_computes_on_a_gpu():
 
 def test_that_shows_nothing():
     assert True
-'''
+"""
 
 PYTEST_INI = """\
 [pytest]
@@ -169,33 +165,27 @@ class Project:
     def service(self, name: str, **changes: Any) -> None:
         self.write(f"validation/services/{name}.yaml", dump_yaml(service(name, **changes)))
 
-    def record_everything(self) -> None:
-        """A reviewed record for every distribution that is installed here, so that a PASS is possible."""
-        for entry in installed():
+    def record_everything(self, distributions: list[Installed]) -> None:
+        """A reviewed record for each of these distributions and for Python, so that a PASS is possible."""
+        for entry in distributions:
             self.record(entry.key, entry.name, entry.version, license=entry.license or "MIT")
         self.record("cpython", None, platform.python_version(), kind="runtime")
 
     def record(self, soup_id: str, distribution: str | None, version: str, **changes: Any) -> None:
         self.write(f"soup_records/{soup_id}.yaml", dump_yaml(soup_record(soup_id, distribution, version, **changes)))
 
-    def validation(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        """Run `python -m validation` in the checkout."""
-        return subprocess.run(
-            [sys.executable, "-m", "validation", *arguments],
-            cwd=self.root,
-            env={**os.environ, "PYTHONPATH": str(CHECKOUT), **environment},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+    def command(self, *arguments: str) -> int:
+        """Run a command of `python -m validation` in this process; returns the exit code."""
+        return main(["--root", str(self.root), *arguments])
 
     def run(self, name: str = "good", *arguments: str) -> tuple[int, dict[str, Any]]:
         """Run `run`; returns the exit code and the report."""
-        ended = self.validation("run", "--service", name, "--out", "out", *arguments)
-        path = self.root / "out" / "report.json"
-        if not path.is_file():
-            raise AssertionError(ended.stdout + ended.stderr)
-        return ended.returncode, json.loads(path.read_text(encoding="utf-8"))
+        code = self.command("run", "--service", name, "--out", str(self.out), *arguments)
+        return code, json.loads((self.out / "report.json").read_text(encoding="utf-8"))
+
+    @property
+    def out(self) -> Path:
+        return self.root / "out" / "report"
 
 
 def soup_record(soup_id: str, distribution: str | None, version: str, **changes: Any) -> dict[str, Any]:
