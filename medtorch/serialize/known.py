@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from medtorch.core import dtypes
-from medtorch.errors import FormatError, UnsafeError, UnsupportedFileError
+from medtorch.core.devices import device
+from medtorch.core.tensor import Size
+from medtorch.errors import DeviceError, FormatError, UnsafeError, UnsupportedFileError
 from medtorch.serialize.guards import checked_key, kind_of, shown
 from medtorch.serialize.limits import Limits
 from medtorch.serialize.numpydata import new_numpy_array, new_numpy_dtype, numpy_scalar
@@ -109,17 +111,20 @@ def _counter(args: tuple[Any, ...], context: Context) -> Counter[Any]:
     return Counter(args[0])
 
 
-def _size(args: tuple[Any, ...], context: Context) -> tuple[int, ...]:
+def _size(args: tuple[Any, ...], context: Context) -> Size:
     if len(args) != 1 or type(args[0]) is not tuple or any(type(size) is not int for size in args[0]):
         raise FormatError("a torch.Size from something other than one tuple of whole numbers")
-    return args[0]
+    return Size(args[0])
 
 
-def _device(args: tuple[Any, ...], context: Context) -> str:
-    """A device is kept as torch writes it, 'cuda:1': this machine need not have it."""
+def _device(args: tuple[Any, ...], context: Context) -> device:
+    """A device is a name here: this machine need not have it."""
     if not (1 <= len(args) <= 2) or type(args[0]) is not str or (len(args) == 2 and type(args[1]) is not int):
         raise FormatError("a torch.device from something other than a name and an index")
-    return args[0] if len(args) == 1 else f"{args[0]}:{args[1]}"
+    try:
+        return device(*args)
+    except DeviceError as error:
+        raise UnsupportedFileError(f"holds the device {shown(args[0])}, which medtorch does not have") from error
 
 
 def _encode(args: tuple[Any, ...], context: Context) -> bytes:

@@ -96,7 +96,7 @@ def _check_inside(ref: TensorRef) -> None:
 
 
 def _whole_numbers(what: str, values: Any) -> tuple[int, ...]:
-    if type(values) is not tuple:
+    if not isinstance(values, tuple):
         raise FormatError(f"the {what} of a tensor is a {kind_of(values)}, not a tuple")
     if len(values) > _DIMS:
         raise FormatError(f"the {what} of a tensor has {len(values)} dims")

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from medtorch.core.devices import device
+from medtorch.core.tensor import Size
 from medtorch.errors import FormatError, LimitError, UnsafeError
 from medtorch.serialize.guards import kind_of
 from medtorch.serialize.limits import Limits
@@ -81,7 +83,7 @@ class Resolver:
             if raw.value is None:
                 raise FormatError(f"{self.name}: a NumPy array without contents")
             return raw.value, 1
-        if kind.__module__ == "numpy":
+        if kind is Size or kind is device or kind.__module__ == "numpy":
             return raw, 1
         raise UnsafeError(f"{self.name}: a {kind_of(raw)} stands where a value should be")
 

@@ -19,6 +19,8 @@ from medtorch.serialize.limits import Limits
 from medtorch.serialize.records import StorageRef, TensorRef
 from medtorch.serialize.source import Bytes, aligned
 
+_FAR = 1 << 40
+
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
@@ -43,17 +45,13 @@ class Storages:
         self._account(ref)
         kind = ref.dtype.numpy
         data = self._bytes(ref.storage, ref.dtype)
-        if 0 in ref.shape:
-            return np.empty(ref.shape, kind)
+        empty = 0 in ref.shape
         array: Array = np.ndarray(
             ref.shape,
             kind,
-            buffer=data,  # numpy checks once more that no element lies outside
-            offset=ref.offset * kind.itemsize,
-            strides=tuple(
-                stride * kind.itemsize if size > 1 else kind.itemsize
-                for size, stride in zip(ref.shape, ref.strides, strict=True)
-            ),
+            buffer=data[:0] if empty else data,  # numpy checks once more that no element lies outside
+            offset=0 if empty else ref.offset * kind.itemsize,
+            strides=_strides(ref, kind.itemsize, empty),
         )
         return array
 
@@ -104,3 +102,11 @@ class Storages:
         if swap:
             copy.view(f"u{itemsize}").byteswap(inplace=True)
         return copy
+
+
+def _strides(ref: TensorRef, itemsize: int, empty: bool) -> tuple[int, ...]:
+    """Strides in bytes. Those that lead nowhere (of a dim of size 1, of an empty tensor) may be beyond all memory."""
+    return tuple(
+        stride * itemsize if stride < _FAR or not (empty or size == 1) else itemsize
+        for size, stride in zip(ref.shape, ref.strides, strict=True)
+    )

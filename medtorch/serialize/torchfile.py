@@ -38,8 +38,7 @@ def load_torch(path: PathLike | BinaryIO, *, sha256: str | None = None, limits: 
 
     Nothing in the file is run. All tensors come to the CPU, share memory where they did when saved, and can be
     written to. A TorchScript archive gives its tensors by attribute path. `sha256`, where given, is checked before
-    anything else. Values are plain where torch's are not: torch.Size a tuple, torch.device its text, a bare storage
-    a flat tensor, a Parameter a tensor that requires grad.
+    anything else. A bare storage comes as a flat tensor, a Parameter as a tensor that requires grad.
 
     Raises    FileMissingError, UnreadableError; DigestError; FormatError for a damaged file or another format;
               UnsafeError for a file that asks for code; UnsupportedFileError for what medtorch has not; LimitError

@@ -54,7 +54,8 @@ WORDS = [
     *(a.glob(name) for name in GLOBALS),
     a.glob("torch.Tensor"), a.glob("torch.nn.parameter.Parameter"), a.glob("numpy.ndarray"), a.glob("__torch__.Net"),
     a.storage(), a.tensor(), a.tensor(size=(0,)), a.ordered(a=a.NONE), a.text("storage"), a.text("_metadata"),
-    a.text("0"), a.text("f4"), a.text("latin1"), a.text("<"), a.whole(4), a.whole(-1), a.whole(1 << 40), a.whole_tuple((2, 2)),
+    a.text("0"), a.text("f4"), a.text("latin1"), a.text("<"), a.whole(4), a.whole(-1), a.whole(1 << 40),
+    a.whole_tuple((2, 2)),
     b"q\x00", b"q\x01", b"h\x00", b"h\x01", b"\x94", b"G" + bytes(8), b"C\x04abcd", b"\x8c\x02ab", b"U\x02\xff\xfe",
     *(bytes([number]) for number in opcodes.NAMES if opcodes.NAMES[number] not in ("STOP",)),
 ]  # fmt: skip
