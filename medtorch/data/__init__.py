@@ -1,10 +1,64 @@
-from medtorch.data import exif as exif
-from medtorch.data import geometry as geometry
-from medtorch.data.geometry import Geometry as Geometry
-from medtorch.data.image import Image as Image
-from medtorch.data.image import Orientation as Orientation
-from medtorch.data.image import Source as Source
-from medtorch.data.pipeline import Pipeline as Pipeline
-from medtorch.data.pipeline import Prepared as Prepared
-from medtorch.data.read import read as read
-from medtorch.data.resize import resize as resize
+"""Images and data sets: files to arrays, preprocessing, augmentation, batches.
+
+Requires  REQ-F-DAT-001
+"""
+
+from medtorch.data import exif, geometry
+from medtorch.data.collate import default_collate, default_convert
+from medtorch.data.dataset import (
+    Augmented,
+    ConcatDataset,
+    Dataset,
+    IterableDataset,
+    Subset,
+    TensorDataset,
+    random_split,
+)
+from medtorch.data.geometry import Geometry
+from medtorch.data.image import Image, Orientation, Source
+from medtorch.data.loader import DataLoader
+from medtorch.data.pipeline import Pipeline, Prepared
+from medtorch.data.read import read
+from medtorch.data.resize import resize
+from medtorch.data.sampler import (
+    BatchSampler,
+    DistributedSampler,
+    RandomSampler,
+    Sampler,
+    SequentialSampler,
+    SubsetRandomSampler,
+    WeightedRandomSampler,
+)
+from medtorch.data.worker import WorkerInfo, get_worker_info
+
+__all__ = [
+    "Augmented",
+    "BatchSampler",
+    "ConcatDataset",
+    "DataLoader",
+    "Dataset",
+    "DistributedSampler",
+    "Geometry",
+    "Image",
+    "IterableDataset",
+    "Orientation",
+    "Pipeline",
+    "Prepared",
+    "RandomSampler",
+    "Sampler",
+    "SequentialSampler",
+    "Source",
+    "Subset",
+    "SubsetRandomSampler",
+    "TensorDataset",
+    "WeightedRandomSampler",
+    "WorkerInfo",
+    "default_collate",
+    "default_convert",
+    "exif",
+    "geometry",
+    "get_worker_info",
+    "random_split",
+    "read",
+    "resize",
+]
