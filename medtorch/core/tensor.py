@@ -16,7 +16,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from medtorch.core import autograd, dtypes, fills, printing, shapes
+from medtorch.core import assignment, autograd, dtypes, fills, printing, shapes
 from medtorch.core.backends import kernels_for, move
 from medtorch.core.devices import as_device, device
 from medtorch.core.dtypes import dtype
@@ -724,7 +724,7 @@ class Tensor:
     # -- places (ops/indexing.py, gathering.py, triangles.py) -----------------------------------------------------
 
     __getitem__ = indexing.getitem
-    __setitem__ = indexing.setitem
+    __setitem__ = assignment.setitem
     index_put = indexing.index_put
     index_select = indexing.index_select
     index_add = indexing.index_add

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from medtorch.core import dtypes, inplace
+from medtorch.core import dtypes
 from medtorch.core.ops.gathering import named, require_index
 from medtorch.core.ops.op import Array, Op, require, sum_to
 from medtorch.core.ops.reduction import dim_of
@@ -286,7 +286,7 @@ def _looked_up(input: Tensor, entry: Tensor, dim: int) -> tuple[Tensor, ...]:
     return Nonzero()(entry).unbind(1)  # type: ignore[no-any-return]
 
 
-def _joined(tensors: dict[int, Tensor], input: Tensor) -> tuple[Shape, Tensor]:
+def joined(tensors: dict[int, Tensor], input: Tensor) -> tuple[Shape, Tensor]:
     """The dims that are indexed, and all index tensors as one of shape (k, *S)."""
     try:
         together = broadcast_tensors(*tensors.values())
@@ -305,43 +305,17 @@ def getitem(input: Tensor, key: Any) -> Tensor:
     part = input if found.basic is None else found.basic(input)
     if not found.tensors:
         return part
-    places, index = _joined(found.tensors, part)
+    places, index = joined(found.tensors, part)
     return Index(places)(part, index)  # type: ignore[no-any-return]
 
 
-def setitem(input: Tensor, key: Any, value: Any) -> None:
-    """`input[key] = value`, in place. The value, a number or a tensor, stretches to what the key names.
-
-    Raises    as getitem; ShapeError where the value does not stretch; DtypeError where tensors index and dtypes differ
-    """
-    found = read_key(input, key)
-    part = input if found.basic is None else found.basic(input)
-    if not found.tensors:
-        inplace.overwrite(part, _shortened(value, part.shape), "setitem")
-        return
-    places, index = _joined(found.tensors, part)
-    inplace.guard(part, "setitem")
-    wanted = Index(places).result(part.shape, index.shape[1:])
-    inplace.assign(part, IndexPut(places)(part, index, _shortened(_beside(part, value), wanted)), "setitem")
-
-
-def _beside(input: Tensor, value: Any) -> Tensor:
+def beside(input: Tensor, value: Any) -> Tensor:
     """A number as a tensor of the input's dtype; a 0-d tensor from the host beside the input."""
     if not hasattr(value, "_run"):
         return input._scalar(value, input.dtype) if np.ndim(value) == 0 else input.detach().new_tensor(value)
     if value.ndim == 0 and value.device != input.device and value.device.type == "cpu":
         return value.to(input.device)  # type: ignore[no-any-return]
     return value  # type: ignore[no-any-return]
-
-
-def _shortened(value: Any, wanted: Shape) -> Any:
-    """Sizes of 1 in front of a value that has more dims than the place it goes to do not matter."""
-    if not hasattr(value, "_run") or value.ndim <= len(wanted):
-        return value
-    extra = value.ndim - len(wanted)
-    if any(size != 1 for size in value.shape[:extra]):
-        return value
-    return value.reshape(value.shape[extra:])
 
 
 # -- functions ------------------------------------------------------------------------------------------------------
@@ -355,8 +329,8 @@ def index_put(input: Tensor, indices: Sequence[Tensor | None], values: Tensor, a
     found = read_key(input, tuple(slice(None) if i is None else i.reshape(1) if not i.ndim else i for i in indices))
     if not found.tensors:
         raise ArgumentError("index_put: at least one index tensor is needed")
-    places, index = _joined(found.tensors, input)
-    return IndexPut(places, accumulate)(input, index, _beside(input, values))  # type: ignore[no-any-return]
+    places, index = joined(found.tensors, input)
+    return IndexPut(places, accumulate)(input, index, beside(input, values))  # type: ignore[no-any-return]
 
 
 def _one_dim(name: str, input: Tensor, dim: int, index: Tensor) -> tuple[int, Tensor]:
