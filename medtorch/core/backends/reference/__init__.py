@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from medtorch.core.backends.reference.activation import ActivationKernels
 from medtorch.core.backends.reference.conv import ConvKernels
 from medtorch.core.backends.reference.elementwise import ElementwiseKernels
+from medtorch.core.backends.reference.embedding import EmbeddingKernels
 from medtorch.core.backends.reference.indexing import IndexingKernels
 from medtorch.core.backends.reference.interpolate import InterpolateKernels
 from medtorch.core.backends.reference.layout import LayoutKernels
@@ -23,8 +25,10 @@ from medtorch.core.backends.reference.sorting import SortingKernels
 
 
 class ReferenceKernels(
+    ActivationKernels,
     ConvKernels,
     ElementwiseKernels,
+    EmbeddingKernels,
     IndexingKernels,
     InterpolateKernels,
     LayoutKernels,

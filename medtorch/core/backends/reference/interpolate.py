@@ -48,7 +48,7 @@ def _tables(
     for n, c, given in zip(size, count, scales, strict=True):
         step = _step(n, c, given, align_corners, real)
         if mode in ("nearest", "nearest-exact"):
-            out.append(_nearest(n, c, given, mode == "nearest-exact"))
+            out.append(_nearest(n, c, given, mode == "nearest-exact", real))
         elif antialias:
             out.append(_filtered(n, c, step, mode == "bicubic", real))
         elif mode == "bicubic":
@@ -70,17 +70,17 @@ def _places(count: int, step: Any, align_corners: bool, real: Any) -> Vector:
     return at * step if align_corners else step * (at + real(0.5)) - real(0.5)
 
 
-def _nearest(size: int, count: int, given: float | None, exact: bool) -> Taps:
-    """In float32 whatever the numbers are, as torch does it: which pixel is nearest can hang on the last bit."""
+def _nearest(size: int, count: int, given: float | None, exact: bool, real: Any) -> Taps:
+    """Which pixel is nearest can hang on the last bit, so that each step is rounded where torch rounds it."""
     which = np.arange(count)
-    step = _step(size, count, given, False, np.float32)
-    if not exact and count == size:
-        places = which.astype(np.float32)
-    elif not exact and count == 2 * size:
-        places = (which // 2).astype(np.float32)
+    step = _step(size, count, given, False, real)
+    if exact:
+        places = (which + 0.5) * np.float64(step)
+    elif count in (size, 2 * size):
+        places = which // (count // size)
     else:
-        places = ((which + 0.5) * np.float64(step)).astype(np.float32) if exact else which.astype(np.float32) * step
-    index = np.minimum(np.floor(places).astype(np.int64), size - 1)[:, None]
+        places = which.astype(real) * step
+    index = np.minimum(np.floor(places.astype(np.float32)).astype(np.int64), size - 1)[:, None]
     return Taps(index, np.ones(index.shape))
 
 
