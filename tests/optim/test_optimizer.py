@@ -1,0 +1,171 @@
+"""Groups, options, closures, hooks: what every optimizer has."""
+
+from __future__ import annotations
+
+import pytest
+
+import medtorch
+from medtorch import optim
+from medtorch.errors import ArgumentError, ModuleTypeError, UnsupportedError
+from medtorch.optim.optimizer import required
+
+pytestmark = pytest.mark.requirement("REQ-F-OPT-001")
+
+
+def param(*numbers):
+    return medtorch.tensor(list(numbers) or [1.0]).requires_grad_()
+
+
+def test_options_of_a_group_go_before_the_defaults():
+    a, b = param(), param()
+    a.grad, b.grad = medtorch.ones(1), medtorch.ones(1)
+    optim.SGD([{"params": [a]}, {"params": b, "lr": 0.5}], lr=0.25).step()
+    assert (a.item(), b.item()) == (0.75, 0.5)
+
+
+def test_a_group_can_come_later():
+    a, b = param(), param()
+    optimizer = optim.SGD([a], lr=0.25)
+    optimizer.add_param_group({"params": [b], "lr": 0.5})
+    b.grad = medtorch.ones(1)
+    optimizer.step()
+    assert b.item() == 0.5
+    assert [group["lr"] for group in optimizer.param_groups] == [0.25, 0.5]
+
+
+def test_named_parameters_keep_their_names():
+    optimizer = optim.SGD([("first", param()), ("second", param())], lr=0.1)
+    assert optimizer.param_groups[0]["param_names"] == ["first", "second"]
+    assert optimizer.state_dict()["param_groups"][0]["param_names"] == ["first", "second"]
+
+
+@pytest.mark.parametrize(
+    ("params", "error", "text"),
+    [
+        (param(), ModuleTypeError, "should be an iterable of Tensors or dicts"),
+        ([], ArgumentError, "empty parameter list"),
+        ([1.0], ModuleTypeError, "can only optimize Tensors, but one of the params is float"),
+        ([param() * 2], ArgumentError, "can't optimize a non-leaf Tensor"),
+        ([{"params": {param()}}], ModuleTypeError, "which a set has not"),
+        ([("a", param()), param()], ArgumentError, "Some param names are missing"),
+    ],
+)
+def test_what_is_no_list_of_parameters_is_refused(params, error, text):
+    with pytest.raises(error, match=text):
+        optim.SGD(params, lr=0.1)
+
+
+def test_a_parameter_in_two_places_is_refused():
+    shared = param()
+    with pytest.raises(ArgumentError, match="twice in one parameter group"):
+        optim.SGD([shared, shared], lr=0.1)
+    with pytest.raises(ArgumentError, match="more than one parameter group"):
+        optim.SGD([{"params": [shared]}, {"params": [shared]}], lr=0.1)
+
+
+def test_a_required_option_has_to_be_given():
+    class Needy(optim.Optimizer):
+        def __init__(self, params):
+            super().__init__(params, {"lr": required})
+
+    with pytest.raises(ArgumentError, match="required optimization parameter lr"):
+        Needy([param()])
+    assert Needy([{"params": [param()], "lr": 1}]).param_groups[0]["lr"] == 1
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW", "RMSprop"])
+@pytest.mark.parametrize("switch", ["foreach", "fused", "capturable", "differentiable"])
+def test_switches_between_torchs_implementations_are_refused_by_name(name, switch):
+    absent = {"SGD": {"capturable"}, "RMSprop": {"fused"}}.get(name, set())
+    if switch in absent:
+        with pytest.raises(TypeError, match=switch):
+            getattr(optim, name)([param()], **{switch: True})
+        return
+    with pytest.raises(UnsupportedError, match=f"{name}: {switch}=True is not supported"):
+        getattr(optim, name)([param()], **{switch: True})
+    assert getattr(optim, name)([param()], **{switch: False}).param_groups[0][switch] is False
+
+
+@pytest.mark.parametrize(
+    ("make", "text"),
+    [
+        (lambda: optim.SGD([param()], lr=-1), "SGD: lr must not be negative, got -1"),
+        (lambda: optim.SGD([param()], lr=float("nan")), "SGD: lr must not be negative, got nan"),
+        (lambda: optim.SGD([param()], momentum=-1), "SGD: momentum must not be negative"),
+        (lambda: optim.SGD([param()], nesterov=True), "Nesterov momentum requires a momentum and zero dampening"),
+        (lambda: optim.Adam([param()], betas=(1.0, 0.9)), "Invalid beta parameter at index 0: 1.0"),
+        (lambda: optim.Adam([param()], eps=-1), "Adam: eps must not be negative"),
+        (lambda: optim.AdamW([param()], weight_decay=-1), "AdamW: weight_decay must not be negative"),
+        (lambda: optim.RMSprop([param()], alpha=-1), "RMSprop: alpha must not be negative"),
+    ],
+)
+def test_impossible_numbers_are_refused_by_name(make, text):
+    with pytest.raises(ArgumentError, match=text):
+        make()
+
+
+def test_a_tensor_as_learning_rate_is_refused():
+    with pytest.raises(UnsupportedError, match="SGD: lr as a tensor is not supported"):
+        optim.SGD([param()], lr=medtorch.tensor(0.1))
+
+
+def test_zero_grad_forgets_or_fills_with_zeros():
+    p = param()
+    optimizer = optim.SGD([p], lr=0.1)
+    p.grad = medtorch.ones(1)
+    optimizer.zero_grad(set_to_none=False)
+    assert p.grad.tolist() == [0.0]
+    optimizer.zero_grad()
+    assert p.grad is None
+
+
+def test_a_closure_is_evaluated_with_gradients_and_its_loss_given_back():
+    p = param(3.0)
+    optimizer = optim.SGD([p], lr=0.5)
+
+    def closure():
+        optimizer.zero_grad()
+        loss = (p**2).sum()
+        loss.backward()
+        return loss
+
+    with medtorch.no_grad():
+        assert optimizer.step(closure).item() == 9.0
+    assert p.item() == 0.0
+
+
+def test_a_step_is_not_recorded():
+    p = param()
+    p.grad = medtorch.ones(1)
+    optim.Adam([p], lr=0.1).step()
+    assert p.is_leaf
+    assert p.requires_grad
+
+
+def test_step_hooks_are_called_around_each_step_also_of_ones_own_optimizers():
+    class Still(optim.Optimizer):
+        def step(self, closure=None):
+            seen.append("step")
+
+    seen: list[str] = []
+    optimizer = Still([param()], {})
+    optimizer.register_step_pre_hook(lambda o, args, kwargs: seen.append("before"))
+    handle = optimizer.register_step_post_hook(lambda o, args, kwargs: seen.append("after"))
+    optimizer.step()
+    handle.remove()
+    optimizer.step()
+    assert seen == ["before", "step", "after", "before", "step"]
+
+
+def test_a_step_pre_hook_can_change_the_arguments():
+    optimizer = optim.SGD([param()], lr=0.1)
+    optimizer.register_step_pre_hook(lambda o, args, kwargs: ((o, lambda: 7), {}))
+    assert optimizer.step() == 7
+    optimizer.register_step_pre_hook(lambda o, args, kwargs: "nonsense")
+    with pytest.raises(ArgumentError, match="must return None or a tuple"):
+        optimizer.step()
+
+
+def test_an_optimizer_without_a_step_says_so():
+    with pytest.raises(NotImplementedError):
+        optim.Optimizer([param()], {}).step()
