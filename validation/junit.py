@@ -22,7 +22,7 @@ def render_junit(report: Mapping[str, Any]) -> bytes:
     core = report["core"]
     evaluation = core["evaluation"]
     kinds = [ELEMENTS.get(test["state"]) for test in evaluation["tests"]]
-    suite = ET.Element("testsuite", name=core["service"]["name"], tests=str(len(kinds)))
+    suite = ET.Element("testsuite", name=_clean(core["service"]["name"]), tests=str(len(kinds)))
     for attribute, element in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
         suite.set(attribute, str(kinds.count(element)))
     suite.append(_properties({"medtorch.verdict": evaluation["verdict"], "medtorch.bundle": core["bundle"]["sha256"]}))

@@ -18,7 +18,6 @@ from validation.distributions import Installed
 
 FUNCTION = "tests/test_all.py::test_it_adds"
 SER = ("Functional/Serialization", "saving and loading models")
-BOTH = {"requirements": {"include": ["REQ-F-*"], "not_applicable": []}}
 
 
 def bundle(project: Project) -> dict[str, str]:
@@ -35,9 +34,8 @@ def test_a_service_whose_requirements_all_pass_is_a_pass(project: Project):
 
 
 @pytest.mark.requirement("REQ-F-VAL-007", "REQ-F-VAL-008")
-@pytest.mark.parametrize("include", ["REQ-F-*", "REQ-P-*", "REQ-*"])
-def test_what_cannot_be_shown_here_makes_it_incomplete(project: Project, include):
-    project.service("good", bundle=bundle(project), requirements={"include": [include], "not_applicable": []})
+def test_what_cannot_be_shown_here_makes_it_incomplete(project: Project):
+    project.service("good", bundle=bundle(project), requirements={"include": ["REQ-*"], "not_applicable": []})
     code, report = project.run()
     assert (code, report["core"]["evaluation"]["verdict"]) == (2, "INCOMPLETE")
 
@@ -60,18 +58,6 @@ def test_software_without_a_record_takes_the_pass_away(project: Project, environ
 def test_altered_software_is_a_fail(project: Project, environment: list[Installed]):
     environment[0] = Installed("Alpha", "1.0", "", "MIT", "py3-none-any", "a" * 64, (), ("alpha/core.py",))
     assert project.run()[0] == 1
-
-
-@pytest.mark.requirement("REQ-F-VAL-007", "REQ-F-VAL-012")
-def test_an_open_anomaly_review_takes_the_pass_away(project: Project):
-    project.record("alpha", "Alpha", "1.0", evaluations=[])
-    assert project.run()[0] == 2
-
-
-@pytest.mark.requirement("REQ-F-VAL-007")
-def test_a_changed_threshold_takes_the_pass_away(project: Project):
-    project.edit("requirements_trace.yaml", "predicate: every assertion of its tests holds", "predicate: anything")
-    assert project.run()[0] == 2
 
 
 @pytest.mark.requirement("REQ-F-VAL-011")
@@ -101,31 +87,12 @@ def test_only_an_approved_exclusion_is_one(project: Project, approver, state, co
 
 
 @pytest.mark.requirement("REQ-F-VAL-013")
-@pytest.mark.parametrize(
-    ("path", "text", "message"),
-    [
-        ("bundle/bundle.json", '{"files": {}}', "the bundle's digest is"),
-        (
-            "bundle/weights.safetensors",
-            "weightz",
-            "the bundle's weights.safetensors differs from the digest in its bundle.json",
-        ),
-        ("bundle/more.bin", "more", "the bundle holds more.bin, which its bundle.json does not name"),
-        (
-            "bundle/weights.safetensors",
-            None,
-            "the bundle's weights.safetensors is missing, but named in its bundle.json",
-        ),
-    ],
-)
-def test_another_bundle_than_expected_is_a_fail(project: Project, path, text, message):
-    if text is None:
-        (project.root / path).unlink()
-    else:
-        project.write(path, text)
+def test_an_edited_byte_of_the_bundle_is_a_fail(project: Project):
+    project.write("bundle/weights.safetensors", "weightz")
     code, report = project.run()
+    message = "the bundle's weights.safetensors differs from the digest in its bundle.json"
     assert code == 1
-    assert any(message in finding["message"] for finding in report["core"]["evaluation"]["findings"])
+    assert message in [finding["message"] for finding in report["core"]["evaluation"]["findings"]]
 
 
 @pytest.mark.requirement("REQ-F-VAL-013")
@@ -133,7 +100,6 @@ def test_without_an_expected_digest_there_is_no_pass(project: Project):
     project.service("good")
     assert project.run()[0] == 2
     assert project.run("good", "--sha256", file_sha256(project.root / "bundle" / "bundle.json"))[0] == 0
-    assert project.run("good", "--sha256", "0" * 64)[0] == 1
 
 
 @pytest.mark.requirement("REQ-F-VAL-013")

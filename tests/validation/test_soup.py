@@ -1,0 +1,199 @@
+"""SOUP records are held against their schema, the environment and the requirements."""
+
+from __future__ import annotations
+
+import platform
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from tests.validation.project import Project, soup_record
+from validation.distributions import Installed
+from validation.schemas import schema_findings
+from validation.soup.draft import draft_record
+from validation.soup.records import load_records
+from validation.soup.rules import soup_findings
+from validation.strict_yaml import load_yaml
+from validation.trace_rules import load_trace
+
+pytestmark = pytest.mark.requirement("REQ-F-VAL-012")
+
+
+def found(project: Project, environment: list[Installed]) -> list[str]:
+    return [str(finding) for finding in soup_findings(project.root, load_trace(project.root), environment)]
+
+
+def test_a_recorded_environment_has_no_finding(project: Project, environment: list[Installed]):
+    assert found(project, environment) == []
+
+
+def test_a_distribution_without_a_record_is_found(project: Project, environment: list[Installed]):
+    environment.append(Installed("Gamma.Three", "3", "", "MIT", "", "c" * 64, (), ()))
+    assert found(project, environment) == ["error   S02  gamma-three: 3 is installed and has no SOUP record"]
+
+
+def test_another_version_than_recorded_is_found(project: Project, environment: list[Installed]):
+    environment[1] = Installed("Beta_Two", "2.1", "", "Apache-2.0", "", "b" * 64, (), ())
+    assert found(project, environment) == ["error   S02  beta-two: 2.1 is installed, the record knows 2.10"]
+
+
+def test_another_version_of_a_tool_is_an_open_point(project: Project, environment: list[Installed]):
+    project.record("beta-two", "Beta_Two", "2.10", license="Apache-2.0", kind="tool")
+    environment[1] = Installed("Beta_Two", "2.1", "", "Apache-2.0", "", "b" * 64, (), ())
+    assert found(project, environment) == ["warning S02  beta-two: 2.1 is installed, the record knows 2.10"]
+
+
+def test_a_record_of_something_that_is_not_installed_is_an_open_point(project: Project, environment: list[Installed]):
+    project.record("gamma", "Gamma", "3")
+    assert found(project, environment) == ["warning S02  gamma: has a record and is not installed here"]
+    project.record("gamma", "Gamma", "3", retired=True)
+    assert found(project, environment) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"sha256": "c" * 64}, "S04  alpha: 1.0: the installed files are not those that were recorded"),
+        ({"sha256": "a" * 64, "libraries": ["alpha.libs/x.so"]}, "S06  alpha: 1.0: it brings other native libraries"),
+        ({"sha256": "a" * 64}, None),
+    ],
+)
+def test_other_files_than_recorded_are_found(project: Project, environment: list[Installed], content, message):
+    version = {"version": "1.0", "purl": "pkg:pypi/alpha@1.0", "content": [{"wheel_tag": "py3-none-any", **content}]}
+    project.record("alpha", "Alpha", "1.0", versions=[version])
+    lines = found(project, environment)
+    assert len(lines) == (message is not None)
+    assert all(str(message) in line for line in lines)
+
+
+def test_altered_files_are_found(project: Project, environment: list[Installed]):
+    environment[0] = Installed("Alpha", "1.0", "", "MIT", "", "a" * 64, (), ("alpha/a.py", "alpha/b.py"))
+    assert found(project, environment) == [
+        "error   S04  alpha: 2 installed files were altered or are missing: alpha/a.py, alpha/b.py"
+    ]
+
+
+def test_another_licence_is_found(project: Project, environment: list[Installed]):
+    environment[0] = Installed("Alpha", "1.0", "", "GPL-3.0-only", "", "a" * 64, (), ())
+    assert found(project, environment) == ["error   S11  alpha: its licence is GPL-3.0-only, the record says MIT"]
+
+
+def test_two_versions_at_once_are_found(project: Project, environment: list[Installed]):
+    environment.append(environment[0])
+    assert found(project, environment)[0] == "error   S15  alpha: 2 versions are installed at once"
+
+
+def test_an_unrecorded_python_is_found(project: Project, environment: list[Installed]):
+    project.record("cpython", None, "2.7.18", kind="runtime")
+    assert found(project, environment) == [
+        f"warning S02  cpython: {platform.python_version()} is running, the record knows 2.7.18"
+    ]
+    (project.root / "soup_records" / "cpython.yaml").unlink()
+    assert found(project, environment) == [
+        f"error   S02  cpython: {platform.python_version()} is running and has no SOUP record"
+    ]
+
+
+def test_own_code_must_have_the_recorded_version(project: Project, environment: list[Installed]):
+    project.record("medtorch", "medtorch", "0.1.0", kind="own")
+    project.write("medtorch/_version.py", '"""About 1.0."""\n\n__version__ = "0.2.0"\n')
+    assert found(project, environment) == ["error   S18  medtorch: medtorch/_version.py says 0.2.0, the record 0.1.0"]
+
+
+def test_unknown_requirements_and_risks_are_found(project: Project, environment: list[Installed]):
+    project.record("alpha", "Alpha", "1.0", requirements=["REQ-F-ZZZ-001"], risks=[{"id": 99, "cause": "None."}])
+    assert found(project, environment) == [
+        "error   R16  alpha: there is no requirement REQ-F-ZZZ-001",
+        "error   R16  alpha: there is no risk 99",
+    ]
+
+
+def test_open_and_self_made_reviews_are_open_points(project: Project, environment: list[Installed]):
+    evaluation = soup_record("alpha", "Alpha", "1.0")["evaluations"][0]
+    project.record("alpha", "Alpha", "1.0", evaluations=[{**evaluation, "reviewer": "an editor"}])
+    project.record("beta-two", "Beta_Two", "2.10", license="Apache-2.0", evaluations=[])
+    assert found(project, environment) == [
+        "warning S07  anomaly reviews: open for 1 of 3 records: beta-two",
+        "warning S20  alpha: the reviewer of the anomalies wrote the record",
+    ]
+
+
+def test_a_review_of_another_version_leaves_this_one_open(project: Project, environment: list[Installed]):
+    evaluation = soup_record("alpha", "Alpha", "1.0")["evaluations"][0]
+    project.record("alpha", "Alpha", "1.0", evaluations=[{**evaluation, "versions": ["0.9"]}])
+    assert found(project, environment) == ["warning S07  anomaly reviews: open for 1 of 3 records: alpha"]
+
+
+@pytest.mark.parametrize("version", [">=1.0", "1.*", "latest", "~=1.2", "1.0, 1.1", "main", "1.0 ", ""])
+def test_a_version_that_is_not_exact_is_refused(version):
+    [finding, *_] = schema_findings("S01", "r", soup_record("alpha", "Alpha", version), "soup_record")
+    assert "version" in finding.where or "purl" in finding.where
+
+
+@pytest.mark.parametrize("version", ["1.0", "2026.6", "2.13.0+cpu", "26.3rc1", "1.0.post1", "4.26.0.20261006"])
+def test_an_exact_version_is_taken(version):
+    assert schema_findings("S01", "r", soup_record("alpha", "Alpha", version), "soup_record") == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "where"),
+    [
+        ({"surprise": 1}, "r"),
+        ({"risks": []}, "r.risks"),
+        ({"kind": "thing"}, "r.kind"),
+        ({"signatures": {"author": "open"}}, "r.signatures"),
+        (
+            {"documentation": {"url": "https://x", "checklist": [{"item": "The one.", "answer": "yes"}] * 2}},
+            "r.documentation",
+        ),
+    ],
+)
+def test_a_record_that_does_not_follow_the_schema_is_refused_at_its_place(changes, where):
+    found = schema_findings("S01", "r", soup_record("alpha", "Alpha", "1.0", **changes), "soup_record")
+    assert found
+    assert all(finding.where.startswith(where) for finding in found)
+
+
+def test_an_evaluation_without_a_snapshot_is_refused():
+    record = soup_record("alpha", "Alpha", "1.0")
+    record["evaluations"][0]["sources"] = []
+    assert [f.where for f in schema_findings("S01", "r", record, "soup_record")] == ["r.evaluations[0].sources"]
+
+
+def test_a_broken_record_and_one_under_another_name_are_found(project: Project):
+    project.write("soup_records/alpha.yaml", "a: 1\na: 2\n")
+    (project.root / "soup_records" / "beta-two.yaml").rename(project.root / "soup_records" / "gamma.yaml")
+    records, problems = load_records(project.root)
+    assert [record.soup_id for record in records] == ["cpython"]
+    assert [str(problem) for problem in problems] == [
+        "error   S01  alpha.yaml: alpha.yaml: line 2: the key 'a' stands twice",
+        "error   S01  gamma.yaml: holds the record of 'beta-two'",
+    ]
+
+
+def test_a_draft_follows_the_schema_and_leaves_judgement_open(tmp_path: Path):
+    said = draft_record(tmp_path, "pytest", by="A Writer", used_in=["validation"], date="2026-11-20")
+    record = load_yaml(tmp_path / "soup_records" / "pytest.yaml")
+    assert said.startswith("drafted soup_records/pytest.yaml")
+    assert schema_findings("S01", "pytest", record, "soup_record") == []
+    assert record["versions"][0]["version"] == metadata.version("pytest")
+    assert record["evaluations"] == []
+    assert record["signatures"] == {"author": "open", "reviewer": "open", "approver": "open"}
+    assert {entry["answer"] for entry in record["documentation"]["checklist"]} == {"open"}
+
+
+def test_drafting_again_adds_the_installed_version_only(tmp_path: Path):
+    draft_record(tmp_path, "pytest", by="A Writer", used_in=["validation"], date="2026-11-20")
+    path = tmp_path / "soup_records" / "pytest.yaml"
+    before = path.read_text(encoding="utf-8")
+    draft_record(tmp_path, "pytest", by="Another", used_in=["runtime"], date="2027-01-01")
+    assert path.read_text(encoding="utf-8") == before
+    path.write_text(before.replace(metadata.version("pytest"), "0.1.0"), encoding="utf-8")
+    draft_record(tmp_path, "pytest", by="Another", used_in=["runtime"], date="2027-01-01")
+    assert [entry["version"] for entry in load_yaml(path)["versions"]] == ["0.1.0", metadata.version("pytest")]
+
+
+def test_what_is_not_installed_cannot_be_drafted(project: Project, capsys):
+    assert project.command("soup", "new", "no-such-thing", "--by", "A Writer", "--used-in", "runtime") == 4
+    assert "no-such-thing is not installed" in capsys.readouterr().err
