@@ -34,11 +34,18 @@ _sequence = itertools.count()
 class Saved:
     """A tensor kept for the backward pass, with the version it had."""
 
-    __slots__ = ("_array", "_output", "_tensor", "_version")
+    __slots__ = ("_array", "_edge", "_output", "_packed", "_tensor", "_unpack", "_version")
 
     def __init__(self, tensor: Tensor, output: int | None = None) -> None:
         if tensor._inference:
             raise AutogradError("an inference tensor cannot be saved for backward; make a normal one with clone()")
+        self._unpack: Callable[[Any], Tensor] | None = None
+        if STATE.packing and (output is not None or tensor.grad_fn is not None or not tensor.requires_grad):
+            pack, self._unpack = STATE.packing[-1]
+            self._edge = None if output is not None or tensor.grad_fn is None else (tensor.grad_fn, tensor._output_nr)
+            self._tensor, self._array, self._output = None, None, output
+            self._packed = pack(tensor.detach())
+            return
         # An output holds its node; keeping only its array here avoids a cycle through the node.
         self._tensor = tensor if output is None else None
         self._array, self._output = (None, None) if output is None else (tensor, output)
@@ -55,11 +62,15 @@ class Saved:
             self._tensor, self._version = kept, 0
 
     def unpack(self, node: Node) -> Tensor:
+        if self._unpack is not None:
+            edge = self._edge if self._output is None else (node, self._output)
+            fetched = self._unpack(self._packed)
+            return fetched if edge is None else fetched._attached(*edge)
         kept = self._tensor if self._tensor is not None else self._array
         assert_unchanged(kept, self._version, node)  # type: ignore[arg-type]
         if self._tensor is not None:
             return self._tensor
-        return self._array._attached(node, self._output)  # type: ignore[union-attr,arg-type,no-any-return]
+        return self._array._attached(node, self._output)  # type: ignore[union-attr,arg-type]
 
 
 def keep_copies(newest: Node | None, since: int, tensor: Tensor) -> None:

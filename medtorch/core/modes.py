@@ -17,6 +17,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 class _State(threading.local):
     grad = True
     inference = False
+    packing: tuple[tuple[Callable[[Any], Any], Callable[[Any], Any]], ...] = ()
+    """How saved tensors are stored and fetched: pairs (pack, unpack), of which the last is in force."""
 
 
 STATE = _State()
@@ -87,6 +89,23 @@ class inference_mode(_Mode, metaclass=_BareDecorator):  # noqa: N801
 
     def __init__(self, mode: bool = True) -> None:
         super().__init__(grad=not mode and STATE.grad, inference=mode)
+
+
+class saved_tensors_hooks:  # noqa: N801
+    """Inside, what ops save for backward is stored as `pack_hook(tensor)` and fetched with `unpack_hook`.
+
+    Leaves that require grad are alive anyway and are left alone.
+    Source    semantics of torch.autograd.graph.saved_tensors_hooks
+    """
+
+    def __init__(self, pack_hook: Callable[[Any], Any], unpack_hook: Callable[[Any], Any]) -> None:
+        self._hooks = (pack_hook, unpack_hook)
+
+    def __enter__(self) -> None:
+        STATE.packing = (*STATE.packing, self._hooks)
+
+    def __exit__(self, *_: object) -> None:
+        STATE.packing = STATE.packing[:-1]
 
 
 class set_grad_enabled(_Mode):  # noqa: N801
