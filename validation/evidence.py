@@ -71,15 +71,23 @@ class Evidence:
         acceptance = self._acceptance(requirement)
         if "threshold" not in acceptance:
             raise TypeError(f"{requirement} has no threshold to measure against")
-        good = bool(_COMPARE[acceptance["operator"]](value, acceptance["threshold"]))
-        bound = {key: acceptance[key] for key in ("metric", "operator", "threshold", "unit")}
-        self._record("measure", requirement, good, value=value, samples=list(samples), **bound)
-        if not good:
-            pytest.fail(f"{requirement}: {value!r} {bound['unit']} is not {bound['operator']} {bound['threshold']}")
+        self._bound(requirement, acceptance, value, samples)
+
+    def accept(self, requirement: str, criterion: Mapping[str, Any], value: float) -> None:
+        """Hold a measured value against a criterion of the service file. Fails the test if it is missed."""
+        self._bound(requirement, {"unit": "1", **criterion}, value, ())
 
     def attach(self, name: str, data: bytes) -> None:
         """Record the digest of something a person may want to see. An attachment alone proves nothing."""
         self.items.append({"kind": "attach", "name": name, "bytes": len(data), "sha256": sha256(data)})
+
+    def _bound(self, requirement: str, criterion: Mapping[str, Any], value: float, samples: Sequence[float]) -> None:
+        good = bool(_COMPARE[criterion["operator"]](value, criterion["threshold"]))
+        bound = {key: criterion[key] for key in ("metric", "operator", "threshold", "unit")}
+        self._record("measure", requirement, good, value=value, samples=list(samples), **bound)
+        if not good:
+            message = f"{bound['metric']} {value!r} {bound['unit']} is not {bound['operator']} {bound['threshold']}"
+            pytest.fail(f"{requirement}: {message}")
 
     def _record(self, kind: str, name: str, good: bool, **numbers: Any) -> None:
         self.items.append({"kind": kind, "name": name, "good": good, **{key: _plain(v) for key, v in numbers.items()}})

@@ -52,8 +52,8 @@ def test_a_measured_value_is_held_against_the_trace(project: Project):
     project.write("tests/test_limits.py", LIMITS)
     printed = pytest_run(project, "tests/test_limits.py").stdout
     assert "3 failed, 2 passed" in printed
-    assert "Failed: REQ-P-SPD-001: 1.51 1 is not <= 1.5" in printed
-    assert "Failed: REQ-P-SPD-001: nan 1 is not <= 1.5" in printed
+    assert "Failed: REQ-P-SPD-001: ratio 1.51 1 is not <= 1.5" in printed
+    assert "Failed: REQ-P-SPD-001: ratio nan 1 is not <= 1.5" in printed
     assert "Failed: a sum: 0.3 differs from 0.2 by" in printed
 
 
