@@ -32,11 +32,12 @@ def normalize_dims(dims: int | Iterable[int] | None, ndim: int, *, op: str) -> S
     return found
 
 
-def broadcast_shapes(*shapes: Shape) -> Shape:
+def broadcast_shapes(*shapes: Shape | int) -> Shape:
     """The shape that all `shapes` stretch to. Raises ShapeError where a size is neither equal nor 1."""
-    ndim = max((len(shape) for shape in shapes), default=0)
+    many = [(shape,) if isinstance(shape, int) else shape for shape in shapes]
+    ndim = max((len(shape) for shape in many), default=0)
     out = [1] * ndim
-    for shape in shapes:
+    for shape in many:
         offset = ndim - len(shape)
         for place, size in enumerate(shape, offset):
             if size != 1:

@@ -352,8 +352,12 @@ def _numbered(xs: Sequence[Spec]) -> dict[str, Spec]:
     return {f"tensors[{place}]": x for place, x in enumerate(xs)}
 
 
-def _given(sizes: tuple[Any, ...]) -> Shape:
-    """Sizes given one by one or as one sequence."""
+def _given(sizes: tuple[Any, ...], named: Any = None) -> Shape:
+    """Sizes given one by one, as one sequence, or by keyword."""
+    if named is not None:
+        if sizes:
+            raise ArgumentError(f"sizes are given twice: {sizes} and by keyword {named}")
+        sizes = (named,)
     many = sizes[0] if len(sizes) == 1 and not hasattr(sizes[0], "__index__") else sizes
     return tuple(int(s) for s in many)
 
@@ -373,9 +377,9 @@ def view_as(input: Tensor, other: Tensor) -> Tensor:
     return view(input, other.shape)
 
 
-def reshape(input: Tensor, *shape: Any) -> Tensor:
+def reshape(input: Tensor, *sizes: Any, shape: Any = None) -> Tensor:
     """The same numbers as another shape: a view where the memory allows, else a copy."""
-    wanted = shapes.infer_view(input.shape, _given(shape), op="reshape")
+    wanted = shapes.infer_view(input.shape, _given(sizes, shape), op="reshape")
     whole = input if shapes.view_strides(input.shape, input.stride(), wanted) is not None else input.contiguous()
     return Reshape(wanted)(whole)  # type: ignore[no-any-return]
 
@@ -403,9 +407,9 @@ def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
     return reshape(input, (*input.shape[:place], *inner, *input.shape[place + 1 :]))
 
 
-def permute(input: Tensor, *dims: Any) -> Tensor:
+def permute(input: Tensor, *order: Any, dims: Any = None) -> Tensor:
     """Dims in another order."""
-    given = _given(dims)
+    given = _given(order, dims)
     if len(given) != input.ndim:
         raise DimError(f"permute: {len(given)} dims given for {input.ndim}{describe(input=input.spec)}")
     return Permute(normalize_dims(given, input.ndim, op="permute"))(input)  # type: ignore[no-any-return]
@@ -465,9 +469,9 @@ def unsqueeze(input: Tensor, dim: int) -> Tensor:
     return Reshape((*input.shape[:place], 1, *input.shape[place:]))(input)  # type: ignore[no-any-return]
 
 
-def expand(input: Tensor, *size: Any) -> Tensor:
+def expand(input: Tensor, *sizes: Any, size: Any = None) -> Tensor:
     """Sizes of 1 stretched without copying; -1 keeps a size."""
-    given = _given(size)
+    given = _given(sizes, size)
     offset = len(given) - input.ndim
     if offset < 0 or any(s == -1 for s in given[:offset]):
         raise ShapeError(f"expand: {given} does not fit{describe(input=input.spec)}")
@@ -504,9 +508,9 @@ def sum_to_size(input: Tensor, *size: Any) -> Tensor:
     return reshape(input.sum(dims, keepdim=True), wanted) if dims else reshape(input, wanted)
 
 
-def repeat(input: Tensor, *sizes: Any) -> Tensor:
+def repeat(input: Tensor, *sizes: Any, repeats: Any = None) -> Tensor:
     """Copies side by side, `sizes[i]` of them along dim i; new dims in front."""
-    counts = _given(sizes)
+    counts = _given(sizes, repeats)
     if len(counts) < input.ndim or any(c < 0 for c in counts):
         raise ShapeError(f"repeat: {counts} needs a count from 0 up for each dim{describe(input=input.spec)}")
     lead = (1,) * (len(counts) - input.ndim) + tuple(input.shape)
@@ -515,9 +519,9 @@ def repeat(input: Tensor, *sizes: Any) -> Tensor:
     return reshape(wide, tuple(c * s for c, s in zip(counts, lead, strict=True))).clone()
 
 
-def tile(input: Tensor, *dims: Any) -> Tensor:
+def tile(input: Tensor, *several: Any, dims: Any = None) -> Tensor:
     """As repeat, with counts of 1 in front where too few are given."""
-    counts = _given(dims)
+    counts = _given(several, dims)
     return repeat(input, (1,) * (input.ndim - len(counts)) + counts)
 
 
@@ -540,9 +544,9 @@ def repeat_interleave(input: Tensor, repeats: int | Tensor, dim: int | None = No
     return whole.index_select(place, index)
 
 
-def flip(input: Tensor, *dims: Any) -> Tensor:
+def flip(input: Tensor, *several: Any, dims: Any = None) -> Tensor:
     """The dims read backwards, as a copy."""
-    return Flip(normalize_dims(_given(dims), input.ndim, op="flip"))(input)  # type: ignore[no-any-return]
+    return Flip(normalize_dims(_given(several, dims), input.ndim, op="flip"))(input)  # type: ignore[no-any-return]
 
 
 def fliplr(input: Tensor) -> Tensor:
