@@ -268,3 +268,9 @@ class Kernels(Protocol):
     def embedding_weight_grad(
         self, grad: Array, indices: Array, rows: int, padding_idx: int, scale_grad_by_freq: bool
     ) -> Array: ...
+
+    # unfold
+    def unfold(self, x: Array, kernel: Shape, dilation: Shape, padding: Shape, stride: Shape) -> Array: ...
+    def fold(
+        self, x: Array, size: Shape, kernel: Shape, dilation: Shape, padding: Shape, stride: Shape
+    ) -> Array: ...

@@ -10,11 +10,14 @@ import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from medtorch.core import dtypes
 from medtorch.core.ops.op import Array, Op, require
 from medtorch.core.shapes import normalize_dim
 from medtorch.core.spec import Spec
-from medtorch.errors import DtypeError
+from medtorch.core.stream import Streaming, stream_of
+from medtorch.errors import ArgumentError, DtypeError
 
 if TYPE_CHECKING:
     from medtorch.core.kernels import Kernels
@@ -96,3 +99,28 @@ def log_softmax(input: Tensor, dim: int | None = None, dtype: Any = None) -> Ten
 def softmin(input: Tensor, dim: int | None = None, dtype: Any = None) -> Tensor:
     """Probabilities of the negated scores along `dim`."""
     return Softmax(_implied("softmin", dim, input))(_cast(-input, dtype))  # type: ignore[no-any-return]
+
+
+def gumbel_softmax(
+    logits: Tensor,
+    tau: float = 1,
+    hard: bool = False,
+    eps: float = 1e-10,
+    dim: int = -1,
+    *,
+    generator: Streaming | None = None,
+) -> Tensor:
+    """Draw from the classes along `dim` so that the draw has a gradient; `hard` gives 0 and 1 with the soft gradient.
+
+    Math      softmax((logits + g) / tau), g = -log(-log(1 - u)), u uniform on (0, 1)
+    Raises    ArgumentError for another `eps`, which has had no effect in torch since 1.0
+    Source    Jang et al. 2017, arXiv:1611.01144
+    """
+    require(eps == 1e-10, ArgumentError, "gumbel_softmax", f"eps has no effect, leave it out; got {eps}", logits=logits.spec)
+    uniform = np.clip(stream_of(generator).uniform(tuple(logits.shape)), 2.0**-53, 1 - 2.0**-53)
+    noise = logits.new_tensor(-np.log(-np.log1p(-uniform)))
+    soft: Tensor = Softmax(dim)((logits + noise) / tau)
+    if not hard:
+        return soft
+    drawn = soft.detach().argmax(dim, keepdim=True)
+    return logits.new_zeros(logits.shape).scatter(dim, drawn, 1.0) - soft.detach() + soft

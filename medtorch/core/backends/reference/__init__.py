@@ -22,6 +22,7 @@ from medtorch.core.backends.reference.reduction import ReductionKernels
 from medtorch.core.backends.reference.scan import ScanKernels
 from medtorch.core.backends.reference.softmax import SoftmaxKernels
 from medtorch.core.backends.reference.sorting import SortingKernels
+from medtorch.core.backends.reference.unfold import UnfoldKernels
 
 
 class ReferenceKernels(
@@ -40,6 +41,7 @@ class ReferenceKernels(
     ScanKernels,
     SoftmaxKernels,
     SortingKernels,
+    UnfoldKernels,
 ):
     """Every kernel of the contract (medtorch/core/kernels.py), on one array module."""
 
