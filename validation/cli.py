@@ -21,7 +21,9 @@ from validation.errors import EXIT_CODES, FAIL, INTEGRITY, PASS, UsageError, Val
 from validation.findings import errors, warnings
 from validation.report import DIGESTS_FILE
 from validation.run import Options, run
+from validation.services import read_service, service_files
 from validation.soup.draft import draft_record
+from validation.soup.related import related_items
 from validation.trace import TRACE_FILE
 from validation.verify import verify
 
@@ -97,12 +99,15 @@ def _parser() -> argparse.ArgumentParser:
     make.add_argument("--reason", required=True, metavar="TEXT")
     make.set_defaults(command=_review)
 
-    make = commands.add_parser("soup", help="draft the SOUP record of an installed distribution")
-    make.add_argument("action", choices=["new"])
+    soup = commands.add_parser("soup", help="SOUP records: draft one, or list which service uses which version")
+    actions = soup.add_subparsers(title="actions", required=True, metavar="ACTION", parser_class=_Parser)
+    make = actions.add_parser("new", help="draft the record of an installed distribution, or add its version")
     make.add_argument("name", metavar="NAME")
     make.add_argument("--by", required=True, metavar="WHO")
     make.add_argument("--used-in", action="append", required=True, choices=["runtime", "validation", "development"])
     make.set_defaults(command=_soup_new)
+    make = actions.add_parser("services", help="which service uses which version")
+    make.set_defaults(command=_soup_services)
     return parser
 
 
@@ -156,6 +161,14 @@ def _review(options: argparse.Namespace) -> int:
 
 def _soup_new(options: argparse.Namespace) -> int:
     print(draft_record(_root(options), options.name, by=options.by, used_in=options.used_in, date=_today()))
+    return PASS
+
+
+def _soup_services(options: argparse.Namespace) -> int:
+    services = [read_service(path) for path in service_files(_root(options))]
+    for name, versions in related_items(services).items():
+        for version, users in versions.items():
+            print(f"{name:22} {version:12} {', '.join(users)}")
     return PASS
 
 

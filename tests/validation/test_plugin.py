@@ -31,6 +31,12 @@ def test_without_threshold(evidence):
     with pytest.raises(TypeError, match="REQ-F-SER-001 has no threshold to measure against"):
         evidence.measure("REQ-F-SER-001", 1.0)
 
+def test_accept(evidence):
+    evidence.accept("REQ-F-SER-001", {"metric": "dice", "operator": ">=", "threshold": 0.7}, 0.7)
+
+def test_do_not_accept(evidence):
+    evidence.accept("REQ-F-SER-001", {"metric": "dice", "operator": ">=", "threshold": 0.7}, 0.69)
+
 def test_check(evidence):
     evidence.check("a sum", 0.3, 0.2, tolerance=0.05)
 """
@@ -51,9 +57,10 @@ def pytest_run(project: Project, *arguments: str) -> subprocess.CompletedProcess
 def test_a_measured_value_is_held_against_the_trace(project: Project):
     project.write("tests/test_limits.py", LIMITS)
     printed = pytest_run(project, "tests/test_limits.py").stdout
-    assert "3 failed, 2 passed" in printed
+    assert "4 failed, 3 passed" in printed
     assert "Failed: REQ-P-SPD-001: ratio 1.51 1 is not <= 1.5" in printed
     assert "Failed: REQ-P-SPD-001: ratio nan 1 is not <= 1.5" in printed
+    assert "Failed: REQ-F-SER-001: dice 0.69 1 is not >= 0.7" in printed
     assert "Failed: a sum: 0.3 differs from 0.2 by" in printed
 
 

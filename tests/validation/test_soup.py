@@ -194,6 +194,21 @@ def test_drafting_again_adds_the_installed_version_only(tmp_path: Path):
     assert [entry["version"] for entry in load_yaml(path)["versions"]] == ["0.1.0", metadata.version("pytest")]
 
 
+def test_services_are_listed_by_the_versions_they_use(project: Project, capsys):
+    project.service(
+        "blank",
+        template=True,
+        bundle=None,
+        soup={"medtorch": None, "replaces": {"name": "PyTorch", "version": "1.7.0"}},
+    )
+    assert project.command("soup", "services") == 0
+    assert [line.split() for line in capsys.readouterr().out.splitlines()] == [
+        ["PyTorch", "(replaced)", "1.7.0", "blank"],
+        ["medtorch", "0.1.0", "good"],
+        ["medtorch", "not", "set", "yet", "blank"],
+    ]
+
+
 def test_what_is_not_installed_cannot_be_drafted(project: Project, capsys):
     assert project.command("soup", "new", "no-such-thing", "--by", "A Writer", "--used-in", "runtime") == 4
     assert "no-such-thing is not installed" in capsys.readouterr().err
