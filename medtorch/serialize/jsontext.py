@@ -62,11 +62,10 @@ class _NotStrictError(ValueError):
 
 def _check_depth(value: Any, name: str, limits: Limits) -> None:
     level = [value]
-    for _ in range(limits.nesting + 1):
+    for _ in range(limits.nesting):
         level = [item for parent in level for item in _children(parent)]
-        if not level:
-            return
-    raise _too_deep(name, limits)
+    if any(type(item) in (dict, list) for item in level):
+        raise _too_deep(name, limits)
 
 
 def _children(value: Any) -> list[Any]:
