@@ -12,7 +12,8 @@ import pytest
 
 import medtorch
 from medtorch.errors import ArgumentError, DigestError, FileMissingError, FormatError, SaveError, SchemaError
-from medtorch.serialize import GoldenCase, bundle_digest, read_bundle
+from medtorch.serialize import GoldenCase, bundle, bundle_digest, container, read_bundle
+from medtorch.serialize.source import read_source
 from tests.serialize import bundles
 
 pytestmark = pytest.mark.requirement("REQ-F-BUN-001")
@@ -24,17 +25,17 @@ CONTAINERS = ("bundle", "bundle.zip")
 @pytest.mark.parametrize("name", CONTAINERS)
 def test_what_is_written_is_read(name, tmp_path):
     digest = bundles.save(tmp_path / name)
-    bundle = read_bundle(tmp_path / name, sha256=digest)
-    assert bundle.description == bundles.description()
-    assert bundle.verified
-    assert bundle.sha256 == digest
-    assert {key: tensor.tolist() for key, tensor in bundle.weights.items()} == {"scale": [2.0, 3.0], "steps": 7}
-    assert bundle.weights["steps"].dtype is medtorch.int64
-    assert [case.name for case in bundle.golden] == ["ones", "halves"]
-    assert bundle.golden[1].inputs[0].tolist() == medtorch.full((2, 1, 2, 2), 0.5).tolist()
-    assert bundle.golden[1].outputs[0].tolist() == [[1.0, 1.5]] * 2
-    assert bundle.files == {"LICENSE.txt": bundles.LICENCE_TEXT}
-    assert bundle.manifest.written_by == f"medtorch {medtorch.__version__}"
+    found = read_bundle(tmp_path / name, sha256=digest)
+    assert found.description == bundles.description()
+    assert found.verified
+    assert found.sha256 == digest
+    assert {key: tensor.tolist() for key, tensor in found.weights.items()} == {"scale": [2.0, 3.0], "steps": 7}
+    assert found.weights["steps"].dtype is medtorch.int64
+    assert [case.name for case in found.golden] == ["ones", "halves"]
+    assert found.golden[1].inputs[0].tolist() == medtorch.full((2, 1, 2, 2), 0.5).tolist()
+    assert found.golden[1].outputs[0].tolist() == [[1.0, 1.5]] * 2
+    assert found.files == {"LICENSE.txt": bundles.LICENCE_TEXT}
+    assert found.manifest.written_by == f"medtorch {medtorch.__version__}"
 
 
 @pytest.mark.requirement("REQ-F-BUN-002")
@@ -103,8 +104,8 @@ def test_the_callers_digest_is_required(tmp_path):
         read_bundle(tmp_path / "b", sha256="")
     with pytest.raises(TypeError, match=r"sha256"):
         read_bundle(tmp_path / "b")
-    bundle = read_bundle(tmp_path / "b", sha256=None, allow_unverified=True)
-    assert (bundle.verified, bundle.sha256) == (False, digest)
+    found = read_bundle(tmp_path / "b", sha256=None, allow_unverified=True)
+    assert (found.verified, found.sha256) == (False, digest)
     assert read_bundle(tmp_path / "b", sha256=f"sha256:{digest.upper()}").verified
 
 
@@ -138,6 +139,41 @@ def test_a_wrong_file_is_not_parsed_before_its_digest_is_checked(tmp_path):
     path.write_bytes(b"\xff" * path.stat().st_size)
     with pytest.raises(DigestError, match=r"weights.safetensors: the bytes are not the expected ones"):
         read_bundle(tmp_path / "b", sha256=digest)
+
+
+@pytest.mark.requirement("REQ-S-SEC-002")
+def test_the_bytes_that_were_checked_are_the_bytes_that_are_used(tmp_path, monkeypatch):
+    """Files that are exchanged between the check and the use make no difference: nothing is read twice."""
+    digest = bundles.save(tmp_path / "b")
+    check = bundle.check_sha256
+
+    def exchange_after_check(data, expected, name):
+        check(data, expected, name)
+        for path in (tmp_path / "b").glob("*.safetensors"):
+            path.write_bytes(b"\xff" * path.stat().st_size)
+
+    monkeypatch.setattr(bundle, "check_sha256", exchange_after_check)
+    read = []
+    monkeypatch.setattr(
+        container, "read_source", lambda path, limits: read.append(path.name) or read_source(path, limits)
+    )
+    original = {path.name: path.read_bytes() for path in (tmp_path / "b").iterdir()}
+    with pytest.raises(DigestError, match=r"safetensors: the bytes are not the expected ones"):
+        read_bundle(tmp_path / "b", sha256=digest)  # changed before its own check: found
+    for name, data in original.items():
+        (tmp_path / "b" / name).write_bytes(data)
+    monkeypatch.setattr(bundle, "check_sha256", check)
+    parse = bundle.parse_safetensors
+
+    def exchange_before_parsing(source, limits):
+        for path in (tmp_path / "b").glob("*.safetensors"):
+            path.write_bytes(b"\xff" * path.stat().st_size)
+        return parse(source, limits)
+
+    monkeypatch.setattr(bundle, "parse_safetensors", exchange_before_parsing)
+    read.clear()
+    assert read_bundle(tmp_path / "b", sha256=digest).weights["steps"].tolist() == 7
+    assert sorted(read) == sorted(original)
 
 
 def redigest(folder: Path, edit) -> str:
