@@ -22,7 +22,8 @@ def sgd(p: Array, grads: list[Array], *, lr: float, momentum: float = 0, dampeni
 
 
 def adam(p: Array, grads: list[Array], *, lr: float, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
-         weight_decay: float = 0, amsgrad: bool = False, maximize: bool = False, decoupled: bool = False) -> Array:  # fmt: skip
+         weight_decay: float = 0, amsgrad: bool = False, maximize: bool = False,
+         decoupled: bool = False) -> Array:  # fmt: skip
     b1, b2 = betas
     m, v, largest = np.zeros_like(p), np.zeros_like(p), np.zeros_like(p)
     for t, g in enumerate(grads, 1):

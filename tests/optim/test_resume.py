@@ -174,8 +174,8 @@ def test_hooks_of_saving_and_loading_are_called_in_order():
 
 def test_a_schedule_of_other_names_is_refused():
     run = Run("SGD", {"lr": 0.1}, np.ones(2))
+    saved = run.schedule.state_dict()
     with pytest.raises(StateDictError, match=r"CosineAnnealingLR: state misses \['T_max'\], and has \['step_size'\]"):
-        saved = run.schedule.state_dict()
         run.schedule.load_state_dict({**{k: v for k, v in saved.items() if k != "T_max"}, "step_size": 3})
 
 
