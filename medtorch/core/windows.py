@@ -34,7 +34,9 @@ def same_padding(kernel: Sequence[int], dilation: Sequence[int]) -> Pads:
     return tuple((total // 2, total - total // 2) for total in totals)
 
 
-def window_outputs(size: Shape, kernel: Shape, stride: Shape, padding: Pads, dilation: Shape, *, ceil_mode: bool = False) -> Shape:
+def window_outputs(
+    size: Shape, kernel: Shape, stride: Shape, padding: Pads, dilation: Shape, *, ceil_mode: bool = False
+) -> Shape:
     """How many windows fit along each dim."""
     return tuple(
         window_output(n, k, s, p, d, ceil_mode=ceil_mode)
@@ -42,11 +44,15 @@ def window_outputs(size: Shape, kernel: Shape, stride: Shape, padding: Pads, dil
     )
 
 
-def transposed_outputs(size: Shape, kernel: Shape, stride: Shape, padding: Pads, output_padding: Shape, dilation: Shape) -> Shape:
+def transposed_outputs(
+    size: Shape, kernel: Shape, stride: Shape, padding: Pads, output_padding: Shape, dilation: Shape
+) -> Shape:
     """The size that a convolution would have turned into `size`, plus `output_padding`."""
     return tuple(
         (n - 1) * s - before - after + reach(k, d) + extra
-        for n, k, s, (before, after), extra, d in zip(size, kernel, stride, padding, output_padding, dilation, strict=True)
+        for n, k, s, (before, after), extra, d in zip(
+            size, kernel, stride, padding, output_padding, dilation, strict=True
+        )
     )
 
 

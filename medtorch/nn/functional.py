@@ -1,7 +1,7 @@
 """torch.nn.functional's names and signatures, over the ops of the core.
 
-Most are the core's functions as they are. Those written out here add what belongs to this interface alone: `inplace`, which
-overwrites the input, and names that are put together from several ops.
+Most are the core's functions as they are. Those written out here add what belongs to this interface alone: `inplace`,
+which overwrites the input.
 
 Source    semantics of torch.nn.functional
 Requires  REQ-F-OPS-115
@@ -209,7 +209,7 @@ __all__ = [
 
 
 def _run(name: str, function: Callable[[Tensor], Tensor], input: Tensor, inplace: bool) -> Tensor:
-    """`function(input)`, with `inplace` written over the input, whose old numbers the tape keeps where it needs them."""
+    """`function(input)`, with `inplace` written over the input, whose old numbers the tape keeps if it needs them."""
     if not inplace:
         return function(input)
     guard(input, name + "_")

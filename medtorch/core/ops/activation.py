@@ -1,7 +1,7 @@
-"""What stands between the layers of a network, number by number. Everything here has Shapes `x -> y: same shape`.
+"""What stands between the layers of a network, number by number. Shapes are `x -> y: same shape` throughout.
 
-relu, sigmoid and tanh stand in elementwise.py. Where a branch is not taken its argument is held in range, so that nothing
-infinite is multiplied by the zero of its gradient.
+relu, sigmoid and tanh stand in elementwise.py. Where a branch is not taken its argument is held in range, so that
+nothing infinite is multiplied by the zero of its gradient.
 
 Source    semantics of torch.nn.functional's functions of these names
 Requires  REQ-F-OPS-109
@@ -58,7 +58,7 @@ class LeakyRelu(_Activation):
 
 @dataclass(frozen=True)
 class Elu(_Activation):
-    """Math      y = scale x where x > 0, else scale alpha (e^(k x) - 1);  dx = scale dy, else scale alpha k e^(k x) dy"""
+    """Math      y = s x where x > 0, else s alpha (e^(k x) - 1);  dx = s dy, else s alpha k e^(k x) dy"""
 
     alpha: float
     scale: float
@@ -69,7 +69,7 @@ class Elu(_Activation):
 
     def vjp(self, x: Tensor, dy: Tensor) -> Tensor:
         factor = self.scale * self.alpha * self.input_scale
-        return choose(x > 0, dy * self.scale, dy * (x.clamp_max(0) * self.input_scale).exp() * factor)
+        return choose(x <= 0, dy * (x.clamp_max(0) * self.input_scale).exp() * factor, dy * self.scale)
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class Silu(_Activation):
 
     def vjp(self, x: Tensor, dy: Tensor) -> Tensor:
         s = x.sigmoid()
-        return dy * (s * (x * (1 - s) + 1))  # type: ignore[no-any-return]
+        return dy * (s * (x * (1 - s) + 1))
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class Mish(_Activation):
 
     def vjp(self, x: Tensor, dy: Tensor) -> Tensor:
         t = (-logsigmoid(-x)).tanh()
-        return dy * (t + x * x.sigmoid() * (1 - t * t))  # type: ignore[no-any-return]
+        return dy * (t + x * x.sigmoid() * (1 - t * t))
 
 
 @dataclass(frozen=True)
@@ -114,10 +114,10 @@ class Gelu(_Activation):
             root = math.sqrt(2 / math.pi)
             t = ((x + x * x * x * 0.044715) * root).tanh()
             slope = (x * x * (3 * 0.044715) + 1) * root
-            return dy * ((t + 1) + x * (1 - t * t) * slope) * 0.5  # type: ignore[no-any-return]
+            return dy * ((t + 1) + x * (1 - t * t) * slope) * 0.5
         share = ((x * math.sqrt(0.5)).erf() + 1) * 0.5
         density = (x * x * -0.5).exp() * (1 / math.sqrt(2 * math.pi))
-        return dy * (share + x * density)  # type: ignore[no-any-return]
+        return dy * (share + x * density)
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ class Hardswish(_Activation):
 
     def vjp(self, x: Tensor, dy: Tensor) -> Tensor:
         inside = choose(x < 3, dy * (x / 3 + 0.5), dy)
-        return inside.masked_fill(x <= -3, 0)  # type: ignore[no-any-return]
+        return inside.masked_fill(x <= -3, 0)
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ class Hardsigmoid(_Activation):
         return kernels.hardsigmoid(x)
 
     def vjp(self, x: Tensor, dy: Tensor) -> Tensor:
-        return (dy / 6).masked_fill((x <= -3).logical_or(x >= 3), 0)  # type: ignore[no-any-return]
+        return (dy / 6).masked_fill((x <= -3).logical_or(x >= 3), 0)
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ class Hardtanh(_Cut):
         return kernels.clamp(x, self.min_val, self.max_val)
 
     def vjp(self, x: Tensor, dy: Tensor) -> Tensor:
-        return dy.masked_fill((x <= self.min_val).logical_or(x >= self.max_val), 0)  # type: ignore[no-any-return]
+        return dy.masked_fill((x <= self.min_val).logical_or(x >= self.max_val), 0)
 
 
 @dataclass(frozen=True)
@@ -182,7 +182,7 @@ class LogSigmoid(_Activation):
         return kernels.logsigmoid(x)
 
     def vjp(self, x: Tensor, dy: Tensor) -> Tensor:
-        return dy * (-x).sigmoid()  # type: ignore[no-any-return]
+        return dy * (-x).sigmoid()
 
 
 @dataclass(frozen=True)
@@ -195,7 +195,7 @@ class Softshrink(_Activation):
         return kernels.softshrink(x, self.lambd)
 
     def vjp(self, x: Tensor, dy: Tensor) -> Tensor:
-        return dy.masked_fill(x.abs() <= self.lambd, 0)  # type: ignore[no-any-return]
+        return dy.masked_fill(x.abs() <= self.lambd, 0)
 
 
 @dataclass(frozen=True)
@@ -208,7 +208,7 @@ class Hardshrink(_Activation):
         return kernels.hardshrink(x, self.lambd)
 
     def vjp(self, x: Tensor, dy: Tensor) -> Tensor:
-        return dy.masked_fill(x.abs() <= self.lambd, 0)  # type: ignore[no-any-return]
+        return dy.masked_fill(x.abs() <= self.lambd, 0)
 
 
 @dataclass(frozen=True)
@@ -222,7 +222,7 @@ class Threshold(_Cut):
         return kernels.threshold(x, self.threshold, self.value)
 
     def vjp(self, x: Tensor, dy: Tensor) -> Tensor:
-        return dy.masked_fill(x <= self.threshold, 0)  # type: ignore[no-any-return]
+        return dy.masked_fill(x <= self.threshold, 0)
 
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01) -> Tensor:

@@ -57,7 +57,9 @@ def scaled_dot_product_attention(
     elif attn_mask.dtype is bool_:
         shares = softmax_of_seen(scores.masked_fill(~attn_mask, -math.inf))
     else:
-        require(attn_mask.dtype is scores.dtype, DtypeError, name, "attn_mask must be bool or of query's dtype", **given)
+        require(
+            attn_mask.dtype is scores.dtype, DtypeError, name, "attn_mask must be bool or of query's dtype", **given
+        )
         shares = softmax_of_seen(scores + attn_mask)
     return dropout(shares, dropout_p, True, generator=generator).matmul(value)
 

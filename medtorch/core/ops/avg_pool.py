@@ -46,9 +46,7 @@ class AvgPool(Op):
     def count(self, size: Shape) -> Shape:
         """How many windows there are over an input of `size`."""
         ones = (1,) * len(self.kernel)
-        return window_outputs(
-            size, self.kernel, self.stride, both_sides(self.padding), ones, ceil_mode=self.ceil_mode
-        )
+        return window_outputs(size, self.kernel, self.stride, both_sides(self.padding), ones, ceil_mode=self.ceil_mode)
 
     def check(self, x: Spec) -> Spec:
         known = x.dtype.is_floating_point or x.dtype is int64

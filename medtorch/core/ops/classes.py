@@ -76,8 +76,8 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     given = {"tensor": tensor.spec}
     require(tensor.dtype is int64, DtypeError, "one_hot", "tensor must be int64", **given)
     if tensor.numel():
-        require(int(tensor.min().item()) >= 0, ArgumentError, "one_hot", "classes must not be negative", **given)
-        largest = int(tensor.max().item())
+        require(not bool((tensor < 0).any()), ArgumentError, "one_hot", "classes must not be negative", **given)
+        largest = int(tensor.amax().item())
     else:
         require(num_classes > 0, ArgumentError, "one_hot", "num_classes must be given for an empty tensor", **given)
         largest = -1

@@ -46,15 +46,27 @@ class _Convolution(Op):
         given = {name: spec for name, spec in specs.items() if spec is not None}
         first = next(iter(given.values()))
         for name, spec in given.items():
-            require(spec.dtype.is_floating_point or spec.dtype is int64, DtypeError, self, f"{name} must be floating point or int64", **specs)
-            require(spec.dtype is first.dtype, DtypeError, self, f"{name} must have the dtype {first.dtype.name}", **specs)
+            require(
+                spec.dtype.is_floating_point or spec.dtype is int64,
+                DtypeError,
+                self,
+                f"{name} must be floating point or int64",
+                **specs,
+            )
+            require(
+                spec.dtype is first.dtype, DtypeError, self, f"{name} must have the dtype {first.dtype.name}", **specs
+            )
             wanted = 1 if name == "bias" else self.spatial + 2
             require(spec.ndim == wanted, ShapeError, self, f"{name} must have {wanted} dims, has {spec.ndim}", **specs)
 
     def check_groups(self, outputs: int, **specs: Spec | None) -> None:
         require(self.groups > 0, ArgumentError, self, f"groups must be at least 1, got {self.groups}", **specs)
         require(
-            outputs % self.groups == 0, ShapeError, self, f"{outputs} channels of weight do not divide into groups={self.groups}", **specs
+            outputs % self.groups == 0,
+            ShapeError,
+            self,
+            f"{outputs} channels of weight do not divide into groups={self.groups}",
+            **specs,
         )
 
     def check_reach(self, size: Shape, kernel: Shape, **specs: Spec | None) -> None:
@@ -63,7 +75,13 @@ class _Convolution(Op):
         whole = tuple(n + before + after for n, (before, after) in zip(size, self.padding, strict=True))
         spans = tuple(reach(k, d) for k, d in zip(kernel, self.dilation, strict=True))
         fits = all(span <= n for span, n in zip(spans, whole, strict=True))
-        require(fits, ShapeError, self, f"a kernel that reaches over {spans} does not fit the padded input of size {whole}", **specs)
+        require(
+            fits,
+            ShapeError,
+            self,
+            f"a kernel that reaches over {spans} does not fit the padded input of size {whole}",
+            **specs,
+        )
 
 
 @dataclass(frozen=True)
@@ -84,7 +102,8 @@ class Conv(_Convolution):
         self.check_pair(**given)
         self.check_groups(weight.shape[0], **given)
         fits = input.shape[1] == weight.shape[1] * self.groups
-        text = f"input has {input.shape[1]} channels, weight expects {weight.shape[1] * self.groups} (groups={self.groups})"
+        expected = weight.shape[1] * self.groups
+        text = f"input has {input.shape[1]} channels, weight expects {expected} (groups={self.groups})"
         require(fits, ShapeError, self, text, **given)
         text = f"bias must have {weight.shape[0]} elements"
         require(bias is None or bias.shape[0] == weight.shape[0], ShapeError, self, text, **given)
@@ -108,7 +127,7 @@ class Conv(_Convolution):
 class ConvInputGrad(_Convolution):
     """Spread every element of `grad` over the window that it was computed from.
 
-    Math      y[n,c,q] = bias[c] + sum over o, k, p with p stride - padding + k dilation = q of grad[n,o,p] weight[o,c,k]
+    Math      y[n,c,q] = bias[c] + sum of grad[n,o,p] weight[o,c,k] over o, k, p, q = p stride - padding + k dilation
     Shapes    grad (N, O, *windows), weight (O, C/groups, *kernel), bias (C)  ->  y (N, C, *size)
     Raises    ShapeError where channels, groups or sizes do not fit; DtypeError for different dtypes
     """
@@ -127,13 +146,17 @@ class ConvInputGrad(_Convolution):
         text = f"{self.called} has {grad.shape[1]} channels, weight expects {weight.shape[0]}"
         require(grad.shape[1] == weight.shape[0], ShapeError, self, text, **given)
         channels = weight.shape[1] * self.groups
-        require(bias is None or bias.shape[0] == channels, ShapeError, self, f"bias must have {channels} elements", **given)
+        require(
+            bias is None or bias.shape[0] == channels, ShapeError, self, f"bias must have {channels} elements", **given
+        )
         require(0 not in weight.shape[2:], ShapeError, self, f"the kernel has no elements: {weight.shape[2:]}", **given)
         require(all(n > 0 for n in self.size), ShapeError, self, f"the output would have the size {self.size}", **given)
         return grad.with_shape((grad.shape[0], channels, *self.size))
 
     def forward(self, kernels: Kernels, grad: Array, weight: Array, bias: Array | None) -> Array:
-        return kernels.conv_input_grad(grad, weight, bias, self.size, self.stride, self.padding, self.dilation, self.groups)
+        return kernels.conv_input_grad(
+            grad, weight, bias, self.size, self.stride, self.padding, self.dilation, self.groups
+        )
 
     def vjp(
         self, grad: Tensor, weight: Tensor, needs: tuple[bool, ...], dy: Tensor
@@ -165,7 +188,13 @@ class ConvWeightGrad(_Convolution):
         self.check_pair(**given)
         self.check_groups(grad.shape[1], **given)
         require(input.shape[0] == grad.shape[0], ShapeError, self, "input and grad differ in their batch", **given)
-        require(input.shape[1] % self.groups == 0, ShapeError, self, f"channels do not divide into groups={self.groups}", **given)
+        require(
+            input.shape[1] % self.groups == 0,
+            ShapeError,
+            self,
+            f"channels do not divide into groups={self.groups}",
+            **given,
+        )
         self.check_reach(input.shape[2:], self.kernel, **given)
         most = self.windows(input.shape[2:], self.kernel)
         fits = all(n <= m for n, m in zip(grad.shape[2:], most, strict=True))
@@ -175,7 +204,9 @@ class ConvWeightGrad(_Convolution):
     def forward(self, kernels: Kernels, input: Array, grad: Array) -> Array:
         return kernels.conv_weight_grad(input, grad, self.kernel, self.stride, self.padding, self.dilation, self.groups)
 
-    def vjp(self, input: Tensor, grad: Tensor, needs: tuple[bool, ...], dy: Tensor) -> tuple[Tensor | None, Tensor | None]:
+    def vjp(
+        self, input: Tensor, grad: Tensor, needs: tuple[bool, ...], dy: Tensor
+    ) -> tuple[Tensor | None, Tensor | None]:
         return (
             _input_grad(self, grad, dy, input.shape[2:]) if needs[0] else None,
             _output_grad(self, input, dy, grad.shape[2:]) if needs[1] else None,
@@ -199,11 +230,18 @@ def _output_grad(op: _Convolution, input: Tensor, weight: Tensor, count: Shape) 
 
 
 def _bias_grad(dy: Tensor) -> Tensor:
-    return dy.sum(tuple(d for d in range(dy.ndim) if d != 1))  # type: ignore[no-any-return]
+    return dy.sum(tuple(d for d in range(dy.ndim) if d != 1))
 
 
 def _conv(
-    spatial: int, input: Tensor, weight: Tensor, bias: Tensor | None, stride: Any, padding: Any, dilation: Any, groups: int
+    spatial: int,
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    groups: int,
 ) -> Tensor:
     name = f"conv{spatial}d"
     check_input(name, spatial, input, weight, bias)
@@ -220,7 +258,12 @@ def _pads(name: str, padding: Any, stride: Shape, dilation: Shape, kernel: Shape
     if padding == "same":
         require(all(s == 1 for s in stride), ArgumentError, name, "padding='same' needs stride 1")
         return same_padding(kernel, dilation)
-    require(not isinstance(padding, str), ArgumentError, name, f"padding must be numbers, 'same' or 'valid', got {padding!r}")
+    require(
+        not isinstance(padding, str),
+        ArgumentError,
+        name,
+        f"padding must be numbers, 'same' or 'valid', got {padding!r}",
+    )
     return both_sides(numbers(padding, len(stride), op=name, name="padding", least=0))
 
 
@@ -228,27 +271,47 @@ def check_input(name: str, spatial: int, input: Tensor, weight: Tensor, bias: Te
     given = {"input": input.spec, "weight": weight.spec, "bias": None if bias is None else bias.spec}
     text = f"input must have {spatial + 2} dims, or {spatial + 1} without a batch, has {input.ndim}"
     require(input.ndim in (spatial + 1, spatial + 2), ShapeError, name, text, **given)
-    require(weight.ndim == spatial + 2, ShapeError, name, f"weight must have {spatial + 2} dims, has {weight.ndim}", **given)
+    require(
+        weight.ndim == spatial + 2, ShapeError, name, f"weight must have {spatial + 2} dims, has {weight.ndim}", **given
+    )
     empty = 0 in input.shape[input.ndim - spatial :]
     require(not empty, ShapeError, name, "only the batch of input may be empty", **given)
 
 
 def conv1d(
-    input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
 ) -> Tensor:
     """Convolution over one spatial dim, (N, C, L) or (C, L). See `Conv`."""
     return _conv(1, input, weight, bias, stride, padding, dilation, groups)
 
 
 def conv2d(
-    input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
 ) -> Tensor:
     """Convolution over two spatial dims, (N, C, H, W) or (C, H, W). See `Conv`."""
     return _conv(2, input, weight, bias, stride, padding, dilation, groups)
 
 
 def conv3d(
-    input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
 ) -> Tensor:
     """Convolution over three spatial dims, (N, C, D, H, W) or (C, D, H, W). See `Conv`."""
     return _conv(3, input, weight, bias, stride, padding, dilation, groups)

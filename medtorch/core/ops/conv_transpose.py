@@ -89,7 +89,9 @@ def _conv_transpose(
     pads = both_sides(numbers(padding, spatial, op=name, name="padding", least=0))
     extra = numbers(output_padding, spatial, op=name, name="output_padding", least=0)
     small = all(e < max(s, d) for e, s, d in zip(extra, steps, spread, strict=True))
-    require(small, ArgumentError, name, f"output_padding {extra} must be smaller than stride {steps} or dilation {spread}")
+    require(
+        small, ArgumentError, name, f"output_padding {extra} must be smaller than stride {steps} or dilation {spread}"
+    )
     x, added = batched(input, spatial)
     size = transposed_outputs(x.shape[2:], weight.shape[2:], steps, pads, extra, spread)
     out = ConvTranspose(steps, pads, spread, groups, size)(x, weight, bias)

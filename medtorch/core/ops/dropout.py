@@ -36,7 +36,9 @@ def dropout1d(input: Tensor, p: float = 0.5, training: bool = True, *, generator
 
 def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, *, generator: Streaming | None = None) -> Tensor:
     """Whole channels of (N, C, H, W) are 0 with probability `p`. As in torch, 3 dims are read as (N, C, L)."""
-    require(input.ndim in (3, 4), ShapeError, "dropout2d", f"input must have 4 dims, has {input.ndim}", input=input.spec)
+    require(
+        input.ndim in (3, 4), ShapeError, "dropout2d", f"input must have 4 dims, has {input.ndim}", input=input.spec
+    )
     if input.ndim == 3:
         warnings.warn("dropout2d: 3 dims are read as (N, C, L), not as (C, H, W); use dropout1d", stacklevel=2)
     return _scaled("dropout2d", input, p, training, _per_channel(input, batched=True), generator)
@@ -47,7 +49,9 @@ def dropout3d(input: Tensor, p: float = 0.5, training: bool = True, *, generator
     return _channels("dropout3d", input, p, training, (4, 5), generator)
 
 
-def alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, *, generator: Streaming | None = None) -> Tensor:
+def alpha_dropout(
+    input: Tensor, p: float = 0.5, training: bool = False, *, generator: Streaming | None = None
+) -> Tensor:
     """Numbers are put to selu's lower limit with probability `p`, then all scaled so that mean and variance stay.
 
     Source    Klambauer et al. 2017, arXiv:1706.02515, section 2
@@ -83,9 +87,7 @@ def _check(name: str, input: Tensor, p: float, training: bool) -> None:
     require(input.dtype.is_floating_point or not training, DtypeError, name, "input must be floating point", **given)
 
 
-def _scaled(
-    name: str, input: Tensor, p: float, training: bool, shape: Shape, generator: Streaming | None
-) -> Tensor:
+def _scaled(name: str, input: Tensor, p: float, training: bool, shape: Shape, generator: Streaming | None) -> Tensor:
     _check(name, input, p, training)
     if not training or p == 0:
         return input
@@ -95,9 +97,7 @@ def _scaled(
     return input * input.new_tensor(kept * (1 / (1 - p)))
 
 
-def _saturated(
-    name: str, input: Tensor, p: float, training: bool, shape: Shape, generator: Streaming | None
-) -> Tensor:
+def _saturated(name: str, input: Tensor, p: float, training: bool, shape: Shape, generator: Streaming | None) -> Tensor:
     _check(name, input, p, training)
     if not training or p == 0:
         return input

@@ -95,7 +95,7 @@ def embedding(
         require(-rows <= padding_idx < rows, ArgumentError, "embedding", text, **given)
         padding = padding_idx % rows
     if max_norm is not None:
-        Embedding(padding, scale_grad_by_freq).check(weight.spec, input.spec)
+        Embedding(padding, scale_grad_by_freq)(weight.detach(), input)  # refuses what is not a row before rows change
         _shorten(weight, input, max_norm, norm_type)
     return Embedding(padding, scale_grad_by_freq)(weight, input)  # type: ignore[no-any-return]
 

@@ -41,8 +41,9 @@ class Interpolate(Op):
     """Read an image at the places that the pixels of an image of another size have in it.
 
     Math      with scale = 1 / given scale, or in / out (align_corners: (in - 1) / (out - 1)), pixel i lies at
-              i scale (align_corners), else (i + 1/2) scale - 1/2; its value is the nearest pixel's, or a weighted sum of
-              2 (linear) or 4 (cubic, a = -3/4) neighbours a dim; with antialias over the filter stretched by scale (a = -1/2)
+              i scale (align_corners), else (i + 1/2) scale - 1/2; its value is the nearest pixel's, or a weighted sum
+              of 2 (linear) or 4 (cubic, a = -3/4) neighbours a dim; with antialias the filter (a = -1/2) is stretched
+              by scale where that exceeds 1
     Shapes    x (N, C, *any size)  ->  y (N, C, *size)
     """
 
@@ -111,13 +112,25 @@ def interpolate(
 
 
 def _check_arguments(
-    input: Tensor, mode: str, size: Any, scale_factor: Any, align_corners: Any, recompute_scale_factor: Any, antialias: bool
+    input: Tensor,
+    mode: str,
+    size: Any,
+    scale_factor: Any,
+    align_corners: Any,
+    recompute_scale_factor: Any,
+    antialias: bool,
 ) -> None:
     given = {"input": input.spec}
     if mode not in _DIMS:
         raise UnsupportedError(f"interpolate: mode must be one of {', '.join(_DIMS)}; got {mode!r}")
     dims = " or ".join(map(str, _DIMS[mode]))
-    require(input.ndim in _DIMS[mode], ShapeError, _NAME, f"mode={mode!r} takes {dims} dims, input has {input.ndim}", **given)
+    require(
+        input.ndim in _DIMS[mode],
+        ShapeError,
+        _NAME,
+        f"mode={mode!r} takes {dims} dims, input has {input.ndim}",
+        **given,
+    )
     text = f"align_corners goes with the modes {', '.join(_INTERPOLATING)}, not with {mode!r}"
     require(align_corners is None or mode in _INTERPOLATING, ArgumentError, _NAME, text, **given)
     require((size is None) != (scale_factor is None), ArgumentError, _NAME, "give either size or scale_factor", **given)
@@ -136,7 +149,13 @@ def _geometry(input: Tensor, size: Any, scale_factor: Any) -> tuple[Shape, tuple
         return numbers(size, spatial, op=_NAME, name="size", least=0), (None,) * spatial
     several = isinstance(scale_factor, (tuple, list))
     scales = tuple(float(s) for s in scale_factor) if several else (float(scale_factor),) * spatial
-    require(len(scales) == spatial, ArgumentError, _NAME, f"scale_factor needs {spatial} numbers, got {scale_factor}", input=input.spec)
+    require(
+        len(scales) == spatial,
+        ArgumentError,
+        _NAME,
+        f"scale_factor needs {spatial} numbers, got {scale_factor}",
+        input=input.spec,
+    )
     finite = all(math.isfinite(s) and s > 0 for s in scales)
     require(finite, ArgumentError, _NAME, f"scale_factor must be positive, got {scale_factor}", input=input.spec)
     return tuple(int(n * s) for n, s in zip(input.shape[2:], scales, strict=True)), scales

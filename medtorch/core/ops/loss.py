@@ -26,7 +26,12 @@ if TYPE_CHECKING:
 def reduction_of(name: str, size_average: bool | None, reduce: bool | None, reduction: str) -> str:
     """`reduction`, or what torch's two old arguments say in its place."""
     if size_average is None and reduce is None:
-        require(reduction in ("none", "mean", "sum"), ArgumentError, name, f"reduction must be none, mean or sum; got {reduction!r}")
+        require(
+            reduction in ("none", "mean", "sum"),
+            ArgumentError,
+            name,
+            f"reduction must be none, mean or sum; got {reduction!r}",
+        )
         return reduction
     old = "none" if reduce is False else "sum" if size_average is False else "mean"
     warnings.warn(f"{name}: size_average and reduce are deprecated; use reduction={old!r}", stacklevel=3)
@@ -65,7 +70,7 @@ def _nll(
 ) -> Tensor:
     given = {"input": scores.spec, "target": target.spec}
     require(scores.ndim >= 2, ShapeError, "nll_loss", "input must have 1 dim or more", **given)
-    picked = -PickClass(ignore_index)(scores, target)
+    picked: Tensor = -PickClass(ignore_index)(scores, target)
     counts = _weight_of_targets(scores, target, weight, ignore_index, needed=weight is not None or reduction == "mean")
     loss = picked if weight is None else picked * counts
     if reduction == "none":
@@ -110,12 +115,26 @@ def cross_entropy(
     given = {"input": input.spec, "target": target.spec}
     require(input.ndim >= 1, ShapeError, "cross_entropy", "input must have 1 dim or more", **given)
     smooth = 0 <= label_smoothing <= 1
-    require(smooth, ArgumentError, "cross_entropy", f"label_smoothing must lie in [0, 1], got {label_smoothing}", **given)
+    require(
+        smooth, ArgumentError, "cross_entropy", f"label_smoothing must lie in [0, 1], got {label_smoothing}", **given
+    )
     dim = 0 if input.ndim == 1 else 1
     log_probability = log_softmax(input, dim)
     if input.shape == target.shape:
-        require(target.dtype.is_floating_point, DtypeError, "cross_entropy", "target of input's shape must hold probabilities", **given)
-        require(ignore_index < 0, ArgumentError, "cross_entropy", "ignore_index goes with classes, not with probabilities", **given)
+        require(
+            target.dtype.is_floating_point,
+            DtypeError,
+            "cross_entropy",
+            "target of input's shape must hold probabilities",
+            **given,
+        )
+        require(
+            ignore_index < 0,
+            ArgumentError,
+            "cross_entropy",
+            "ignore_index goes with classes, not with probabilities",
+            **given,
+        )
         return _probability_loss(log_probability, target, weight, how, label_smoothing, dim)
     loss = nll_loss(log_probability, target, weight, None, ignore_index, None, how)
     if not label_smoothing:
@@ -174,7 +193,9 @@ class BinaryCrossEntropy(Op):
     def forward(self, kernels: Kernels, x: Array, target: Array) -> Array:
         return kernels.binary_cross_entropy(x, target)
 
-    def vjp(self, x: Tensor, target: Tensor, needs: tuple[bool, ...], dy: Tensor) -> tuple[Tensor | None, Tensor | None]:
+    def vjp(
+        self, x: Tensor, target: Tensor, needs: tuple[bool, ...], dy: Tensor
+    ) -> tuple[Tensor | None, Tensor | None]:
         dx = dy * (x - target) / ((1 - x) * x).clamp_min(1e-12) if needs[0] else None
         dt = dy * ((-x).log1p().clamp_min(-100) - x.log().clamp_min(-100)) if needs[1] else None
         return dx, dt
@@ -188,7 +209,7 @@ def binary_cross_entropy(
     reduce: bool | None = None,
     reduction: str = "mean",
 ) -> Tensor:
-    """Cross-entropy of probabilities with truths in [0, 1]. See `BinaryCrossEntropy`; weight stretches to input's shape."""
+    """Cross-entropy of probabilities with truths in [0, 1]. See `BinaryCrossEntropy`; weight stretches to input."""
     how = reduction_of("binary_cross_entropy", size_average, reduce, reduction)
     loss = BinaryCrossEntropy()(input, target)
     return reduced(loss if weight is None else loss * weight, how)

@@ -1,7 +1,7 @@
 """Max pools over 1 to 3 spatial dims, plain and adaptive, and their way back.
 
-A max pool chooses; `PoolScatter` sends a gradient to the chosen places and `PoolGather` reads them, each the gradient of the
-other. Which places they are is asked for only when somebody needs to know.
+A max pool chooses; `PoolScatter` sends a gradient to the chosen places and `PoolGather` reads them, each the gradient
+of the other. Which places they are is asked for only when somebody needs to know.
 
 Source    semantics of torch.nn.functional.max_pool2d, adaptive_max_pool2d, max_unpool2d
 Requires  REQ-F-OPS-102
@@ -55,7 +55,9 @@ class _MaxPooling(Op):
         check_pooled(self, x, len(self.kernel))
         for k, p, d in zip(self.kernel, self.padding, self.dilation, strict=True):
             half = ((k - 1) * d + 1) // 2
-            require(p <= half, ArgumentError, self, f"padding {p} is more than half of the kernel's reach ({half})", input=x)
+            require(
+                p <= half, ArgumentError, self, f"padding {p} is more than half of the kernel's reach ({half})", input=x
+            )
         size, count = x.shape[2:], self.count(x.shape[2:])
         require(all(c > 0 for c in count), ShapeError, self, f"no window fits: output size {count}", input=x)
         blind = all_in_padding(size, self.kernel, self.stride, self.padding, self.dilation, count)
@@ -90,7 +92,7 @@ class MaxPool(_MaxPooling):
 
 @dataclass(frozen=True)
 class MaxPoolIndices(_MaxPooling):
-    """Where the greatest number of every window lies, counted row-major in its plane: the first of equals, the last NaN.
+    """Where the greatest number of every window lies, row-major in its plane: the first of equals, the last NaN.
 
     Shapes    x (N, C, *size)  ->  y (N, C, *windows), int64
     """

@@ -46,7 +46,7 @@ class Standardize(Op):
         return x, small, small
 
     def forward(self, kernels: Kernels, x: Array) -> tuple[Array, Array, Array]:
-        return kernels.standardize(x, self.dims, self.eps)  # type: ignore[no-any-return]
+        return kernels.standardize(x, self.dims, self.eps)
 
     def vjp(self, x: Tensor, dy: tuple[Tensor | None, ...]) -> Tensor | None:
         out: Tensor | None = None if dy[0] is None else StandardizeInputGrad(self.dims, self.eps)(dy[0], x)
@@ -89,7 +89,7 @@ class StandardizeInputGrad(Op):
         return back, (-crossed * (var + self.eps).rsqrt()).to(x.dtype)
 
     def _mean(self, values: Tensor) -> Tensor:
-        return values.mean(self.dims, keepdim=True)  # type: ignore[no-any-return]
+        return values.mean(self.dims, keepdim=True)
 
 
 def _moment_dtype(x: Spec) -> dtype:
@@ -168,7 +168,9 @@ def group_norm(
     _check_channels("group_norm", input, None, None, weight, bias, least=2)
     batch, channels = input.shape[:2]
     fits = num_groups > 0 and channels % num_groups == 0
-    require(fits, ShapeError, "group_norm", f"{channels} channels do not divide into {num_groups} groups", input=input.spec)
+    require(
+        fits, ShapeError, "group_norm", f"{channels} channels do not divide into {num_groups} groups", input=input.spec
+    )
     alone = batch * (channels // num_groups) * math.prod(input.shape[2:]) == 1
     require(not alone, ShapeError, "group_norm", "needs more than 1 value per group", input=input.spec)
     inside = (channels // num_groups) * math.prod(input.shape[2:])
@@ -211,18 +213,20 @@ def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: flo
     Source    Krizhevsky et al. 2012, section 3.3; semantics of torch.nn.functional.local_response_norm
     """
     given = {"input": input.spec}
-    require(input.ndim >= 3, ShapeError, "local_response_norm", f"input must have 3 dims or more, has {input.ndim}", **given)
+    require(
+        input.ndim >= 3, ShapeError, "local_response_norm", f"input must have 3 dims or more, has {input.ndim}", **given
+    )
     if input.numel() == 0:
         return input
     squares = (input * input).reshape(input.shape[0], 1, input.shape[1], math.prod(input.shape[2:]))
     squares = pad(squares, (0, 0, size // 2, (size - 1) // 2))
     means = avg_pool2d(squares, (size, 1), stride=1).reshape(input.shape)
-    return input / (means * alpha + k).pow(beta)  # type: ignore[no-any-return]
+    return input / (means * alpha + k).pow(beta)
 
 
 def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:
     """Divide by the p-norm along `dim`, or by `eps` where that is larger."""
-    return input / norm(input, p, dim, keepdim=True).clamp_min(eps).expand(input.shape)  # type: ignore[no-any-return]
+    return input / norm(input, p, dim, keepdim=True).clamp_min(eps).expand(input.shape)
 
 
 def _by_running_moments(

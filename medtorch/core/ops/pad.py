@@ -44,7 +44,9 @@ class Pad(Op):
     value: float | int | bool
 
     def check(self, x: Spec) -> Spec:
-        require(len(self.pads) <= x.ndim, ShapeError, self, f"pads for {len(self.pads)} dims, input has {x.ndim}", input=x)
+        require(
+            len(self.pads) <= x.ndim, ShapeError, self, f"pads for {len(self.pads)} dims, input has {x.ndim}", input=x
+        )
         shape = _padded(x.shape, self.pads)
         left = _padded(x.shape, _cuts(self.pads))
         require(all(n >= 0 for n in left), ShapeError, self, f"more is cut away than there is: {self.pads}", input=x)
@@ -73,11 +75,19 @@ class PadByIndex(Op):
     def check(self, x: Spec) -> Spec:
         spatial = len(self.pads)
         fits = spatial in (1, 2, 3) and x.ndim in (spatial + 1, spatial + 2)
-        text = f"mode={self.mode!r} pads the last 1, 2 or 3 of 1 or 2 more dims; got pads for {spatial} of {x.ndim} dims"
+        text = (
+            f"mode={self.mode!r} pads the last 1, 2 or 3 of 1 or 2 more dims; got pads for {spatial} of {x.ndim} dims"
+        )
         require(fits, ShapeError, self, text, input=x)
         shape = _padded(x.shape, self.pads)
         left = _padded(x.shape, _cuts(self.pads)) if self.mode == "circular" else x.shape
-        require(all(n >= 0 for n in (*left, *shape)), ShapeError, self, f"more is cut away than there is: {self.pads}", input=x)
+        require(
+            all(n >= 0 for n in (*left, *shape)),
+            ShapeError,
+            self,
+            f"more is cut away than there is: {self.pads}",
+            input=x,
+        )
         require(0 not in x.shape[-spatial:], ShapeError, self, "there is nothing to take the padding from", input=x)
         slack = {"reflect": -1, "circular": 0}.get(self.mode)
         for n, pair in zip(left[-spatial:], self.pads, strict=True):

@@ -210,7 +210,9 @@ def _max_pool(
     pads = numbers(padding, spatial, op=name, name="padding", least=0)
     spread = numbers(dilation, spatial, op=name, name="dilation", least=1)
     x, added = batched(input, spatial)
-    return _chosen(MaxPool(kernel, _steps(stride, kernel, name), pads, spread, bool(ceil_mode)), x, added, return_indices)
+    return _chosen(
+        MaxPool(kernel, _steps(stride, kernel, name), pads, spread, bool(ceil_mode)), x, added, return_indices
+    )
 
 
 def _chosen(op: MaxPool | AdaptiveMaxPool, x: Tensor, added: bool, return_indices: bool) -> Pooled:
@@ -246,7 +248,13 @@ def _wanted(spatial: int, input: Tensor, output_size: Any, name: str) -> Shape:
     """`output_size` with the input's own size for every None."""
     given = (output_size,) * spatial if output_size is None or isinstance(output_size, int) else tuple(output_size)
     require(input.ndim > spatial, ShapeError, name, f"input must have {spatial + 1} dims or more", input=input.spec)
-    require(len(given) in (1, spatial), ArgumentError, name, f"output_size needs {spatial} numbers, got {given}", input=input.spec)
+    require(
+        len(given) in (1, spatial),
+        ArgumentError,
+        name,
+        f"output_size needs {spatial} numbers, got {given}",
+        input=input.spec,
+    )
     given = given * spatial if len(given) == 1 else given
     own = input.shape[input.ndim - spatial :]
     filled = [n if g is None else g for g, n in zip(given, own, strict=True)]
@@ -291,11 +299,13 @@ def _max_unpool(
     return out.squeeze(0) if added else out  # type: ignore[no-any-return]
 
 
-def _lp_pool(spatial: int, input: Tensor, norm_type: float, kernel_size: Sizes, stride: Sizes | None, ceil_mode: bool) -> Tensor:
+def _lp_pool(
+    spatial: int, input: Tensor, norm_type: float, kernel_size: Sizes, stride: Sizes | None, ceil_mode: bool
+) -> Tensor:
     kernel = numbers(kernel_size, spatial, op=f"lp_pool{spatial}d", name="kernel_size", least=1)
     if math.isinf(norm_type):
         sign = math.copysign(1.0, norm_type)
         greatest: Tensor = _max_pool(spatial, sign * input.abs(), kernel, stride, 0, 1, ceil_mode, False)
         return sign * greatest
     mean = _avg_pool(spatial, input.pow(norm_type), kernel, stride, 0, ceil_mode, True, None)
-    return (mean.sign() * mean.abs().relu()).mul(math.prod(kernel)).pow(1.0 / norm_type)  # type: ignore[no-any-return]
+    return (mean.sign() * mean.abs().relu()).mul(math.prod(kernel)).pow(1.0 / norm_type)

@@ -116,7 +116,8 @@ def gaussian_nll_loss(
 ) -> Tensor:
     """Minus the log-likelihood of normal numbers with mean `input` and variance `var`, at least `eps`.
 
-    Math      l = (log v + (input - target)^2 / v) / 2 [+ log(2 pi) / 2 if full], v = max(var, eps) without a gradient through max
+    Math      l = (log v + (input - target)^2 / v) / 2 [+ log(2 pi) / 2 if full], v = max(var, eps), whose gradient
+              goes to var also where eps is larger
     Shapes    var: input's shape, or without its last dim, or 1 in its place
     """
     how = reduction_of("gaussian_nll_loss", None, None, reduction)

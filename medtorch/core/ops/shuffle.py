@@ -42,7 +42,9 @@ def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
     """
     r, given = downscale_factor, {"input": input.spec}
     require(r > 0, ArgumentError, "pixel_unshuffle", f"downscale_factor must be positive, got {r}", **given)
-    require(input.ndim >= 3, ShapeError, "pixel_unshuffle", f"input must have 3 dims or more, has {input.ndim}", **given)
+    require(
+        input.ndim >= 3, ShapeError, "pixel_unshuffle", f"input must have 3 dims or more, has {input.ndim}", **given
+    )
     *lead, channels, height, width = input.shape
     text = f"height {height} and width {width} do not divide by downscale_factor={r}"
     require(height % r == 0 and width % r == 0, ShapeError, "pixel_unshuffle", text, **given)
@@ -59,7 +61,9 @@ def channel_shuffle(input: Tensor, groups: int) -> Tensor:
     Raises    ShapeError if the groups do not divide the channels
     """
     given = {"input": input.spec}
-    require(input.ndim >= 3, ShapeError, "channel_shuffle", f"input must have 3 dims or more, has {input.ndim}", **given)
+    require(
+        input.ndim >= 3, ShapeError, "channel_shuffle", f"input must have 3 dims or more, has {input.ndim}", **given
+    )
     channels = input.shape[1]
     fits = groups > 0 and channels % groups == 0
     require(fits, ShapeError, "channel_shuffle", f"{channels} channels do not divide into groups={groups}", **given)

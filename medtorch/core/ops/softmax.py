@@ -43,7 +43,7 @@ class Softmax(Op):
         return kernels.softmax(x, self.dim) if x.ndim else kernels.softmax(x.reshape(1), 0).reshape(())
 
     def vjp(self, y: Tensor, dy: Tensor) -> Tensor:
-        return y * (dy - (y * dy).sum(self.dim, keepdim=True))  # type: ignore[no-any-return]
+        return y * (dy - (y * dy).sum(self.dim, keepdim=True))
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class LogSoftmax(Op):
         return kernels.log_softmax(x, self.dim) if x.ndim else kernels.log_softmax(x.reshape(1), 0).reshape(())
 
     def vjp(self, y: Tensor, dy: Tensor) -> Tensor:
-        return dy - y.exp() * dy.sum(self.dim, keepdim=True)  # type: ignore[no-any-return]
+        return dy - y.exp() * dy.sum(self.dim, keepdim=True)
 
 
 def _check(op: Op, x: Spec, dim: int) -> Spec:
@@ -116,7 +116,9 @@ def gumbel_softmax(
     Raises    ArgumentError for another `eps`, which has had no effect in torch since 1.0
     Source    Jang et al. 2017, arXiv:1611.01144
     """
-    require(eps == 1e-10, ArgumentError, "gumbel_softmax", f"eps has no effect, leave it out; got {eps}", logits=logits.spec)
+    require(
+        eps == 1e-10, ArgumentError, "gumbel_softmax", f"eps has no effect, leave it out; got {eps}", logits=logits.spec
+    )
     uniform = np.clip(stream_of(generator).uniform(tuple(logits.shape)), 2.0**-53, 1 - 2.0**-53)
     noise = logits.new_tensor(-np.log(-np.log1p(-uniform)))
     soft: Tensor = Softmax(dim)((logits + noise) / tau)

@@ -71,7 +71,9 @@ class Fold(_Windows):
         text = f"input must have 3 dims, or 2 without a batch, has {x.ndim}"
         require(x.ndim == 3 and 0 not in x.shape[1:], ShapeError, self, text, input=x)
         rows, windows = math.prod(self.kernel), math.prod(self.count(self.size, input=x))
-        require(x.shape[1] % rows == 0, ShapeError, self, f"{x.shape[1]} rows are no multiple of {rows} per window", input=x)
+        require(
+            x.shape[1] % rows == 0, ShapeError, self, f"{x.shape[1]} rows are no multiple of {rows} per window", input=x
+        )
         require(x.shape[2] == windows, ShapeError, self, f"{x.shape[2]} columns, but {windows} windows", input=x)
         return x.with_shape((x.shape[0], x.shape[1] // rows, *self.size))
 

@@ -20,7 +20,16 @@ class ConvKernels(KernelFamily):
     """
 
     @in_float32
-    def conv(self, input: Array, weight: Array, bias: Array | None, stride: Shape, padding: Pads, dilation: Shape, groups: int) -> Array:
+    def conv(
+        self,
+        input: Array,
+        weight: Array,
+        bias: Array | None,
+        stride: Shape,
+        padding: Pads,
+        dilation: Shape,
+        groups: int,
+    ) -> Array:
         kernel = weight.shape[2:]
         x = padded(self.xp, input, padding)
         count = window_outputs(x.shape[2:], kernel, stride, ((0, 0),) * len(kernel), dilation)
@@ -36,13 +45,22 @@ class ConvKernels(KernelFamily):
 
     @in_float32
     def conv_input_grad(
-        self, dy: Array, weight: Array, bias: Array | None, size: Shape, stride: Shape, padding: Pads, dilation: Shape, groups: int
+        self,
+        dy: Array,
+        weight: Array,
+        bias: Array | None,
+        size: Shape,
+        stride: Shape,
+        padding: Pads,
+        dilation: Shape,
+        groups: int,
     ) -> Array:
         kernel = weight.shape[2:]
         if all(s == 1 for s in stride):  # then it is a convolution itself, with the kernel turned round
             reaches = [reach(k, d) - 1 for k, d in zip(kernel, dilation, strict=True)]
             turned_padding = tuple(
-                (r - before, n - o + before) for r, (before, _), n, o in zip(reaches, padding, size, dy.shape[2:], strict=True)
+                (r - before, n - o + before)
+                for r, (before, _), n, o in zip(reaches, padding, size, dy.shape[2:], strict=True)
             )
             return self.conv(dy, _turned(self.xp, weight, groups), bias, stride, turned_padding, dilation, groups)
         dx = self._spread(dy, weight, size, stride, padding, dilation, groups)
@@ -87,9 +105,15 @@ class ConvKernels(KernelFamily):
     def _pointwise(self, x: Array, weight: Array, out: Array) -> None:
         n, groups, outputs, *count = out.shape
         columns = x.reshape(n, groups, weight.shape[1], math.prod(count))
-        self.xp.matmul(weight.reshape(groups, outputs, weight.shape[1]), columns, out=out.reshape(n, groups, outputs, math.prod(count)))
+        self.xp.matmul(
+            weight.reshape(groups, outputs, weight.shape[1]),
+            columns,
+            out=out.reshape(n, groups, outputs, math.prod(count)),
+        )
 
-    def _spread(self, dy: Array, weight: Array, size: Shape, stride: Shape, padding: Pads, dilation: Shape, groups: int) -> Array:
+    def _spread(
+        self, dy: Array, weight: Array, size: Shape, stride: Shape, padding: Pads, dilation: Shape, groups: int
+    ) -> Array:
         """Add each window's share to the places it saw."""
         n, count, kernel, channels = dy.shape[0], dy.shape[2:], weight.shape[2:], weight.shape[1]
         spans = [(c - 1) * s + reach(k, d) for c, s, k, d in zip(count, stride, kernel, dilation, strict=True)]

@@ -67,13 +67,15 @@ def _step(size: int, count: int, given: float | None, align_corners: bool, real:
 
 def _places(count: int, step: Any, align_corners: bool, real: Any) -> Vector:
     at = np.arange(count).astype(real)
-    return at * step if align_corners else step * (at + real(0.5)) - real(0.5)
+    places: Vector = at * step if align_corners else step * (at + real(0.5)) - real(0.5)
+    return places
 
 
 def _nearest(size: int, count: int, given: float | None, exact: bool, real: Any) -> Taps:
     """Which pixel is nearest can hang on the last bit, so that each step is rounded where torch rounds it."""
     which = np.arange(count)
     step = _step(size, count, given, False, real)
+    places: Vector
     if exact:
         places = (which + 0.5) * np.float64(step)
     elif count in (size, 2 * size):

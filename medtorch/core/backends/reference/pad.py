@@ -38,7 +38,9 @@ class PadKernels(KernelFamily):
         lead = grad.ndim - len(pads)
         for axis, (before, after) in enumerate(pads, lead):
             index = _source(mode, shape[axis], before, after)[:, None]
-            grad = taps.weighted_sum(self.xp, grad, axis, taps.Taps(index, np.ones(index.shape)).transposed(shape[axis]))
+            grad = taps.weighted_sum(
+                self.xp, grad, axis, taps.Taps(index, np.ones(index.shape)).transposed(shape[axis])
+            )
         return grad
 
 
@@ -50,4 +52,5 @@ def _source(mode: str, n: int, before: int, after: int) -> np.ndarray[Any, np.dt
         return cut + (place - cut) % max(n + min(before, 0) + min(after, 0), 1)
     if mode == "replicate":
         return np.clip(place, 0, n - 1)
-    return (n - 1) - np.abs((n - 1) - np.abs(place))
+    mirrored: np.ndarray[Any, np.dtype[np.int64]] = (n - 1) - np.abs((n - 1) - np.abs(place))
+    return mirrored

@@ -17,9 +17,7 @@ from medtorch.errors import DimError
 class PoolKernels(KernelFamily):
     """Greatest and mean of windows."""
 
-    def max_pool(
-        self, x: Array, kernel: Shape, stride: Shape, padding: Shape, dilation: Shape, count: Shape
-    ) -> Array:
+    def max_pool(self, x: Array, kernel: Shape, stride: Shape, padding: Shape, dilation: Shape, count: Shape) -> Array:
         return self._largest(x, _windows(x.shape[2:], kernel, stride, padding, dilation, count))
 
     def max_pool_indices(
@@ -111,7 +109,7 @@ class PoolKernels(KernelFamily):
             x, where = taps.largest_with_place(self.xp, x, where, axis, tables[axis - 2])
         return self.xp.ascontiguousarray(where)
 
-    def _product(self, like: Array, factors: list[np.ndarray]) -> Array:  # type: ignore[type-arg]
+    def _product(self, like: Array, factors: list[np.ndarray]) -> Array:
         """The outer product of one vector a spatial dim."""
         out = np.ones((1,) * len(factors))
         for axis, factor in enumerate(factors):
@@ -127,7 +125,7 @@ class PoolKernels(KernelFamily):
         count: Shape,
         count_include_pad: bool,
         divisor: int | None,
-    ) -> np.ndarray:  # type: ignore[type-arg]
+    ) -> np.ndarray:
         if divisor is not None:
             return np.full((1,) * len(size), divisor)
         out = np.ones((1,) * len(size), np.int64)
@@ -139,7 +137,7 @@ class PoolKernels(KernelFamily):
             out = out * (end - start).reshape(-1, *(1,) * (len(size) - axis - 1))
         return out
 
-    def _divided(self, totals: Array, counts: np.ndarray) -> Array:  # type: ignore[type-arg]
+    def _divided(self, totals: Array, counts: np.ndarray) -> Array:
         divisor = self.xp.asarray(counts.astype(totals.dtype))
         if totals.dtype.kind != "i":
             return totals / divisor

@@ -1,7 +1,7 @@
-"""Linear maps along one dim that read few places each: windows of pools, weights of interpolation, and their transposes.
+"""Linear maps along one dim that read few places each: windows of pools, weights of interpolation, transposes.
 
-A table of taps says for each output place which inputs it reads and how much each counts. It is small, lies on the host,
-and the transpose of a map is another table, so that a gradient is computed by the same loop as the map itself.
+A table of taps says for each output place which inputs it reads and how much each counts. It is small, lies on the
+host, and the transpose of a map is another table, so that a gradient is computed by the same loop as the map itself.
 """
 
 from __future__ import annotations
@@ -101,13 +101,13 @@ def largest(xp: Any, x: Array, axis: int, taps: Taps) -> Array:
 
 
 def largest_with_place(xp: Any, x: Array, place: Array, axis: int, taps: Taps) -> tuple[Array, Array]:
-    """The greatest of x[index] along `axis` and the `place` it has: the first of equals, the last of NaNs, as in torch."""
+    """The greatest of x[index] along `axis` and its `place`: the first of equals, the last of NaNs, as in torch."""
     best, where = pick(xp, x, axis, taps.index[:, 0]), pick(xp, place, axis, taps.index[:, 0])
     for index in taps.index.T[1:]:
         value = pick(xp, x, axis, index)
         better = value > best
         if x.dtype.kind not in "iub":
-            better |= value != value  # noqa: PLR0124  the test for NaN that every dtype has
+            better |= value != value
         best = xp.where(better, value, best)
         where = xp.where(better, pick(xp, place, axis, index), where)
     return best, where

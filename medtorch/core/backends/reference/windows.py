@@ -13,7 +13,7 @@ Array = Any
 Block = tuple[slice, ...]
 
 PIECE = 1 << 19
-"""Elements in a piece of unfolded windows. Measured: 2 MB pieces run a 3x3 convolution at 95 % of the bare matrix product."""
+"""Elements in a piece of unfolded windows. 2 MB pieces run a 3x3 convolution at 95 % of the matrix product."""
 
 
 def padded(xp: Any, x: Array, padding: Pads, value: Any = 0) -> Array:
@@ -28,7 +28,14 @@ def padded(xp: Any, x: Array, padding: Pads, value: Any = 0) -> Array:
     return out
 
 
-def sliding(xp: Any, x: Array, kernel: tuple[int, ...], count: tuple[int, ...], stride: tuple[int, ...], dilation: tuple[int, ...]) -> Array:
+def sliding(
+    xp: Any,
+    x: Array,
+    kernel: tuple[int, ...],
+    count: tuple[int, ...],
+    stride: tuple[int, ...],
+    dilation: tuple[int, ...],
+) -> Array:
     """View (*leading, *kernel, *count) of the windows of a row-major `x` (*leading, *size)."""
     leading = x.ndim - len(kernel)
     steps = x.strides[leading:]
@@ -51,7 +58,7 @@ def offsets(kernel: tuple[int, ...], dilation: tuple[int, ...]) -> list[tuple[in
 
 
 def blocks(sizes: tuple[int, ...], cost: int, piece: int = PIECE) -> Iterator[Block]:
-    """Cut a box of `sizes` into boxes, in order, each at most about `piece` / `cost` places and contiguous row-major."""
+    """Cut a box of `sizes` into boxes, in order, of about `piece` / `cost` places each, contiguous row-major."""
     room = max(piece // max(cost, 1), 1)
     steps = []
     for axis, size in enumerate(sizes):
