@@ -1,8 +1,8 @@
 # The image of one service: medtorch, one bundle, and the evidence that the two were verified in this very image.
 #
-#   make image SERVICE=nuclei-segmenter      prepares build/image/ (wheels, bundle) and calls a container engine with this file
+#   make image SERVICE=nuclei-segmenter      lays out the context (build/image/context) and calls a container engine there
 #
-# Works unchanged with podman, buildah and docker (BuildKit). Needs no network: every distribution comes from build/image/wheels, by digest.
+# Works unchanged with podman, buildah and docker (BuildKit). Needs no network: every distribution comes from wheels/, by digest.
 ARG BASE_IMAGE=docker.io/library/python:3.11-slim-bookworm
 
 # ---- deps: a virtual environment, made by a pip that stays behind --------------------------------------------------------
@@ -11,8 +11,8 @@ ARG PYTHON_VERSION=3.11
 RUN python3 -c "import sys; found = '%d.%d' % sys.version_info[:2]; sys.exit(found != '${PYTHON_VERSION}' and 'the base image has Python ' + found + ', the wheels are for ${PYTHON_VERSION}')"
 ENV SOURCE_DATE_EPOCH=0 PYTHONHASHSEED=0 PYTHONDONTWRITEBYTECODE=1 PIP_NO_INDEX=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 # The list of digests is what the build cache sees of the wheels: a mount is no part of its key.
-COPY requirements/image.txt requirements/image-validate.txt build/image/wheels/SHA256SUMS /requirements/
-RUN --mount=type=bind,source=build/image/wheels,target=/wheels \
+COPY source/requirements/image.txt source/requirements/image-validate.txt wheels/SHA256SUMS /requirements/
+RUN --mount=type=bind,source=wheels,target=/wheels \
     (cd /wheels && sha256sum --quiet --check /requirements/SHA256SUMS) \
  && python3 -m venv --without-pip /opt/medtorch \
  && pip="/opt/medtorch/bin/python $(echo /wheels/pip-*.whl)/pip install --no-compile --find-links /wheels" \
@@ -22,7 +22,7 @@ RUN --mount=type=bind,source=build/image/wheels,target=/wheels \
 
 # ---- tools: what the tests need, in a folder of their own, so that the environment under test is the one that ships -------
 FROM deps AS tools
-RUN --mount=type=bind,source=build/image/wheels,target=/wheels \
+RUN --mount=type=bind,source=wheels,target=/wheels \
     /opt/medtorch/bin/python "$(echo /wheels/pip-*.whl)/pip" install --no-compile --find-links /wheels --no-deps --target /opt/tools \
         --require-hashes -r /requirements/image-validate.txt
 
@@ -33,7 +33,7 @@ ARG VERSION
 ARG REVISION
 ARG BASE_IMAGE
 COPY --from=deps /opt/medtorch /opt/medtorch
-COPY build/image/bundle/ /opt/bundle/
+COPY bundle/ /opt/bundle/
 ENV PATH=/opt/medtorch/bin:/usr/local/bin:/usr/bin:/bin PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 LABEL org.opencontainers.image.title="${SERVICE}" \
       org.opencontainers.image.description="A medtorch service: ${SERVICE}" \
@@ -54,13 +54,7 @@ RUN install -d -o 10001 -g 10001 /evidence /opt/source
 USER 10001:10001
 WORKDIR /opt/source
 COPY --from=tools /opt/tools /opt/tools
-COPY --chown=10001:10001 pyproject.toml Makefile Dockerfile requirements_trace.yaml ./
-COPY --chown=10001:10001 scripts scripts
-COPY --chown=10001:10001 requirements requirements
-COPY --chown=10001:10001 soup_records soup_records
-COPY --chown=10001:10001 validation validation
-COPY --chown=10001:10001 examples examples
-COPY --chown=10001:10001 tests tests
+COPY --chown=10001:10001 source/ ./
 ENV PYTHONPATH=/opt/tools HOME=/tmp MEDTORCH_SERVICE_BUNDLE=/opt/bundle
 # Evidence is made anew in every build, never taken from a cache: STARTED differs each time.
 ARG STARTED
@@ -74,6 +68,9 @@ COPY --from=validate /evidence/ /
 # ---- gate: PASS (0) and INCOMPLETE (2) may go on, the report says which; anything else ends the build ------------------------
 FROM validate AS gate
 ARG SERVICE
+# Digest of the report that was taken out before, where it was: the image must carry that very one.
+ARG REPORT_SHA256
+RUN if [ -n "${REPORT_SHA256}" ]; then echo "${REPORT_SHA256}  /evidence/report/report.json" | sha256sum --check; fi
 RUN code="$(cat /evidence/exit_code)"; case "$code" in 0|2) ;; *) echo "validation of ${SERVICE} ended with exit code $code" >&2; exit 1 ;; esac
 
 # ---- final -------------------------------------------------------------------------------------------------------------------

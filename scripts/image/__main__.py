@@ -13,14 +13,17 @@ from pathlib import Path
 from medtorch._version import __version__
 from scripts.image.base import base_image, python_version
 from scripts.image.bundle import Bundle, bundle_of, place
+from scripts.image.context import lay_out
 from scripts.image.engine import Engine, find_engine
 from scripts.image.errors import ImageError
 from scripts.image.wheels import gather
+from validation.canonical import file_sha256
 from validation.errors import ValidationError
 from validation.services import load_service
 
-CONTEXT = Path()
+CHECKOUT = Path()
 WORK = Path("build/image")
+CONTEXT = WORK / "context"
 GOES_ON = ("0", "2")  # PASS and INCOMPLETE; the Dockerfile's gate holds the same for whoever calls an engine by hand
 RUN_OPTIONS = "--rm --network none --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges"
 
@@ -62,7 +65,7 @@ def build(options: argparse.Namespace, bundle: Bundle, engine: Engine, tag: str,
     print(f"image: report in {evidence / 'report'}, verdict {verdict(evidence)}", flush=True)
     if (evidence / "exit_code").read_text(encoding="utf-8").strip() not in GOES_ON:
         raise ImageError(f"{options.service} was not validated, so there is no image; its report tells why")
-    engine.build(CONTEXT, tag, arguments)
+    engine.build(CONTEXT, tag, {**arguments, "REPORT_SHA256": file_sha256(evidence / "report" / "report.json")})
 
 
 def verdict(evidence: Path) -> str:
@@ -94,11 +97,12 @@ def main(arguments: list[str] | None = None) -> int:
     tag = options.tag or f"localhost/{options.service.lower()}:{__version__}"
     evidence = options.evidence or Path("out/images") / options.service
     try:
-        bundle = bundle_of(load_service(CONTEXT, options.service), options.bundle, options.sha256)
+        bundle = bundle_of(load_service(CHECKOUT, options.service), options.bundle, options.sha256)
         engine = find_engine(WORK, options.storage)
         print("image: gathering wheels", flush=True)
-        gather(WORK / "wheels", native=not options.reference)
-        place(bundle, WORK / "bundle")
+        lay_out(CONTEXT)
+        gather(CONTEXT / "wheels", native=not options.reference)
+        place(bundle, CONTEXT / "bundle")
         build(options, bundle, engine, tag, evidence)
         print(summary(tag, evidence, engine))
     except (ImageError, ValidationError) as error:

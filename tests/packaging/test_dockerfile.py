@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from scripts.image.context import SOURCES
 from tests.packaging.commands import ROOT
 
 pytestmark = pytest.mark.requirement("REQ-F-INS-009")
@@ -75,8 +76,12 @@ def test_the_labels_name_what_the_image_is():
     assert labels == {"title", "description", "version", "revision", "licenses", "base.name"}
 
 
-@pytest.mark.needs("checkout")
-def test_the_context_holds_no_more_than_the_dockerfile_uses():
-    allowed = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
-    for name in allowed - {"Dockerfile", "build", "build/image"}:
-        assert re.search(rf"COPY .*\b{re.escape(name)}\b", TEXT), name
+def test_medtorch_comes_as_a_wheel_and_never_as_sources():
+    assert "medtorch" not in SOURCES
+    assert re.findall(r"^COPY .*(medtorch).*$", "".join(stages().values()), re.M) == ["medtorch"]  # the installed tree
+    assert "COPY --from=deps /opt/medtorch /opt/medtorch" in stages()["runtime"]
+
+
+def test_the_image_carries_the_report_that_was_taken_out():
+    assert "sha256sum --check" in stages()["gate"]
+    assert "REPORT_SHA256" in stages()["gate"]

@@ -19,7 +19,9 @@ def listed() -> dict[str, str]:
 
 
 def present() -> set[str]:
-    return {path.relative_to(EXAMPLES).as_posix() for path in EXAMPLES.rglob("*") if path.is_file()}
+    """What came from elsewhere; the YAML files beside the folders are the project's own."""
+    found = {path.relative_to(EXAMPLES).as_posix() for path in EXAMPLES.rglob("*") if path.is_file()}
+    return {name for name in found if not (name.endswith(".yaml") and "/" not in name)}
 
 
 def rows(name: str) -> list[dict[str, str]]:

@@ -12,9 +12,11 @@ import pytest
 from scripts.image import __main__ as tool
 from scripts.image.base import base_image
 from scripts.image.bundle import Bundle, bundle_of, place
+from scripts.image.context import SOURCES, lay_out
 from scripts.image.engine import Engine, find_engine
 from scripts.image.errors import ImageError
 from scripts.image.wheels import write_sums
+from tests.packaging.commands import ROOT
 from validation.services import Service
 
 pytestmark = [pytest.mark.requirement("REQ-F-INS-009"), pytest.mark.needs("checkout")]
@@ -167,6 +169,14 @@ def test_the_whole_bundle_goes_into_the_context_and_nothing_of_the_one_before(fo
     (context / "left-over").touch()
     place(Bundle(folder, NO_FILES), context)
     assert sorted(path.name for path in context.iterdir()) == ["bundle.json", "weights.safetensors"]
+
+
+def test_the_context_is_a_copy_of_what_the_validation_reads(tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    lay_out(tmp_path / "context")
+    assert {path.name for path in (tmp_path / "context/source").iterdir()} == set(SOURCES)
+    assert (tmp_path / "context/Dockerfile").read_bytes() == (ROOT / "Dockerfile").read_bytes()
+    assert list((tmp_path / "context").rglob("*.pyc")) == []
 
 
 def test_the_verdict_comes_from_the_report(tmp_path):

@@ -1,0 +1,37 @@
+"""The build context: a copy, so that both builds of an image see the same files whatever happens in the checkout."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+# What the validation in the image reads. medtorch is not among it: it comes as a wheel, and the wheel is tested.
+SOURCES = (
+    "Dockerfile",
+    "Makefile",
+    "pyproject.toml",
+    "requirements_trace.yaml",
+    "examples",
+    "requirements",
+    "scripts",
+    "soup_records",
+    "tests",
+    "validation",
+)
+
+
+def lay_out(context: Path) -> None:
+    """Start an empty context with Dockerfile, locks and sources; wheels and bundle come on top."""
+    shutil.rmtree(context, ignore_errors=True)
+    source = context / "source"
+    source.mkdir(parents=True)
+    for name in SOURCES:
+        _copy(Path(name), source / name)
+    _copy(Path("Dockerfile"), context / "Dockerfile")
+
+
+def _copy(origin: Path, target: Path) -> None:
+    if origin.is_dir():
+        shutil.copytree(origin, target, ignore=shutil.ignore_patterns("__pycache__", "*.py[cod]"))
+    else:
+        shutil.copy2(origin, target)
