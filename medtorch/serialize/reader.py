@@ -10,7 +10,6 @@ Requires  REQ-S-SEC-001, REQ-S-SEC-003
 
 from __future__ import annotations
 
-import struct
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,13 +17,13 @@ from typing import Any
 
 from medtorch.errors import FormatError, LoadError, UnsafeError
 from medtorch.serialize import opcodes
-from medtorch.serialize.guards import checked_key, kind_of, set_attributes, set_metadata, text
+from medtorch.serialize.cursor import F64, I32, U16, U32, U64, Cursor
+from medtorch.serialize.guards import checked_key, kind_of, set_attributes, set_metadata
 from medtorch.serialize.known import Context, construct, find_global, rebuild
 from medtorch.serialize.limits import Limits
 from medtorch.serialize.numpydata import build_numpy
 from medtorch.serialize.records import Global, NumpyArrayState, NumpyDtypeState, ScriptObject, StorageRef
 
-_LINE = 512  # longest module or class name in a GLOBAL
 _NEWEST_PROTOCOL = 5
 
 PersistentId = Callable[[Any], StorageRef]
@@ -32,23 +31,28 @@ PersistentId = Callable[[Any], StorageRef]
 
 @dataclass
 class PickleReader:
-    """Reads one pickle that starts at `position` of `data`; afterwards `position` is just behind its STOP."""
+    """Reads the pickles of `data`, one after the other; `position` is just behind the STOP of the last one."""
 
     name: str
     data: memoryview
     limits: Limits
     storage: PersistentId | None = None  # what a persistent id means; None where none may occur
     script: bool = False  # whether classes of a TorchScript archive may occur
-    position: int = 0
     notes: list[str] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        self._bytes = Cursor(self.data, self.limits)
+
+    @property
+    def position(self) -> int:
+        return self._bytes.position
+
     def read(self) -> Any:
-        """The value that the pickle describes, with records in place of everything torch-specific.
+        """The value that the next pickle describes, with records in place of everything torch-specific.
 
         Raises    FormatError, UnsafeError, UnsupportedFileError, LimitError
         """
-        self._start = self.position
-        self._end = min(len(self.data), self._start + self.limits.pickle_bytes)
+        self._bytes.begin()
         self._stack: list[Any] = []
         self._marks: list[list[Any]] = []
         self._memo: dict[int, Any] = {}
@@ -57,12 +61,12 @@ class PickleReader:
         try:
             return self._loop()
         except LoadError as error:
-            raise type(error)(f"{self.name}: byte {self.position - self._start} of the pickle: {error}") from error
+            raise type(error)(f"{self.name}: byte {self._bytes.read} of the pickle: {error}") from error
 
     def _loop(self) -> Any:
         stop = opcodes.NUMBERS["STOP"]
         while True:
-            code = self._take(1)[0]
+            code = self._bytes.byte()
             if code == stop:
                 break
             action = _ACTIONS.get(code)
@@ -76,33 +80,13 @@ class PickleReader:
             raise FormatError(f"the pickle stops with {len(self._stack)} values and {len(self._marks)} open marks")
         return self._stack[0]
 
-    # ------------------------------------------------------------------ bytes and stack
-
-    def _take(self, count: int) -> memoryview:
-        end = self.position + count
-        if end > self._end:
-            if end <= len(self.data):
-                self.limits.hold("pickle_bytes", end - self._start, "bytes of the pickle")
-            raise FormatError("the pickle ends in the middle")
-        part = self.data[self.position : end]
-        self.position = end
-        return part
-
-    def _number(self, form: struct.Struct) -> Any:
-        return form.unpack(self._take(form.size))[0]
-
-    def _line(self) -> str:
-        window = bytes(self.data[self.position : min(self._end, self.position + _LINE)])
-        length = window.find(b"\n")
-        if length < 0:
-            raise FormatError(f"a name is longer than {_LINE} bytes, or the pickle ends in it")
-        self.position += length + 1
-        return text(window[:length])
-
-    def _push(self, value: Any) -> None:
+    def _count(self) -> None:
         self._pushed += 1
         if self._pushed > self.limits.objects:
             self.limits.hold("objects", self._pushed, "values in the pickle")
+
+    def _push(self, value: Any) -> None:
+        self._count()
         self._stack.append(value)
 
     def _pop(self) -> Any:
@@ -121,22 +105,18 @@ class PickleReader:
         items, self._stack = self._stack, self._marks.pop()
         return items
 
-    # ------------------------------------------------------------------ opcodes
-
     def proto(self) -> None:
-        version = self._take(1)[0]
+        version = self._bytes.byte()
         if version > _NEWEST_PROTOCOL:
             raise FormatError(f"pickle protocol {version}; the newest known is {_NEWEST_PROTOCOL}")
 
     def frame(self) -> None:
-        size = self._number(_U64)
-        if size > len(self.data) - self.position:
+        size = self._bytes.number(U64)
+        if size > self._bytes.left:
             raise FormatError(f"a frame of {size} bytes is longer than the file")
 
     def mark(self) -> None:
-        self._pushed += 1
-        if self._pushed > self.limits.objects:
-            self.limits.hold("objects", self._pushed, "values in the pickle")
+        self._count()
         self._marks.append(self._stack)
         self._stack = []
 
@@ -150,73 +130,46 @@ class PickleReader:
         self._push(False)
 
     def binint(self) -> None:
-        self._push(self._number(_I32))
+        self._push(self._bytes.number(I32))
 
     def binint1(self) -> None:
-        self._push(self._take(1)[0])
+        self._push(self._bytes.byte())
 
     def binint2(self) -> None:
-        self._push(self._number(_U16))
+        self._push(self._bytes.number(U16))
 
     def long1(self) -> None:
-        self._long(self._take(1)[0])
+        self._push(self._bytes.integer(self._bytes.byte()))
 
     def long4(self) -> None:
-        size = self._number(_I32)
-        if size < 0:
-            raise FormatError(f"a whole number of {size} bytes")
-        self._long(size)
-
-    def _long(self, size: int) -> None:
-        self.limits.hold("integer_bytes", size, "bytes of a whole number")
-        self._push(int.from_bytes(self._take(size), "little", signed=True))
+        self._push(self._bytes.integer(self._bytes.size("a whole number")))
 
     def binfloat(self) -> None:
-        self._push(self._number(_F64))
+        self._push(self._bytes.number(F64))
 
     def short_binunicode(self) -> None:
-        self._unicode(self._take(1)[0])
+        self._push(self._bytes.text(self._bytes.byte()))
 
     def binunicode(self) -> None:
-        self._unicode(self._number(_U32))
+        self._push(self._bytes.text(self._bytes.number(U32)))
 
     def binunicode8(self) -> None:
-        self._unicode(self._number(_U64))
-
-    def _unicode(self, size: int) -> None:
-        self.limits.hold("string_bytes", size, "bytes of a string")
-        self._push(text(bytes(self._take(size))))
+        self._push(self._bytes.text(self._bytes.number(U64)))
 
     def short_binstring(self) -> None:
-        self._python2_string(self._take(1)[0])
+        self._push(self._bytes.python2_text(self._bytes.byte()))
 
     def binstring(self) -> None:
-        size = self._number(_I32)
-        if size < 0:
-            raise FormatError(f"a string of {size} bytes")
-        self._python2_string(size)
-
-    def _python2_string(self, size: int) -> None:
-        """A str of Python 2 is text where it decodes (every key does), else the bytes that it was."""
-        self.limits.hold("string_bytes", size, "bytes of a string")
-        raw = bytes(self._take(size))
-        try:
-            self._push(raw.decode("utf-8"))
-        except UnicodeDecodeError:
-            self._push(raw)
+        self._push(self._bytes.python2_text(self._bytes.size("a string")))
 
     def short_binbytes(self) -> None:
-        self._bytes(self._take(1)[0])
+        self._push(self._bytes.raw(self._bytes.byte()))
 
     def binbytes(self) -> None:
-        self._bytes(self._number(_U32))
+        self._push(self._bytes.raw(self._bytes.number(U32)))
 
     def binbytes8(self) -> None:
-        self._bytes(self._number(_U64))
-
-    def _bytes(self, size: int) -> None:
-        self.limits.hold("string_bytes", size, "bytes of a bytes object")
-        self._push(bytes(self._take(size)))
+        self._push(self._bytes.raw(self._bytes.number(U64)))
 
     def empty_tuple(self) -> None:
         self._push(())
@@ -275,10 +228,10 @@ class PickleReader:
         return target
 
     def binput(self) -> None:
-        self._remember(self._take(1)[0])
+        self._remember(self._bytes.byte())
 
     def long_binput(self) -> None:
-        self._remember(self._number(_U32))
+        self._remember(self._bytes.number(U32))
 
     def memoize(self) -> None:
         self._remember(len(self._memo))
@@ -289,10 +242,10 @@ class PickleReader:
             self.limits.hold("memo_entries", len(self._memo), "memo entries of the pickle")
 
     def binget(self) -> None:
-        self._recall(self._take(1)[0])
+        self._recall(self._bytes.byte())
 
     def long_binget(self) -> None:
-        self._recall(self._number(_U32))
+        self._recall(self._bytes.number(U32))
 
     def _recall(self, index: int) -> None:
         if index not in self._memo:
@@ -300,7 +253,7 @@ class PickleReader:
         self._push(self._memo[index])
 
     def global_(self) -> None:
-        module, name = self._line(), self._line()
+        module, name = self._bytes.line(), self._bytes.line()
         self._push(find_global(module, name, self._context))
 
     def stack_global(self) -> None:
@@ -340,9 +293,6 @@ class PickleReader:
         else:
             raise UnsafeError(f"asks to set the state of a {kind_of(target)}")
 
-
-_U16, _I32, _U32 = struct.Struct("<H"), struct.Struct("<i"), struct.Struct("<I")
-_U64, _F64 = struct.Struct("<Q"), struct.Struct(">d")
 
 _ACTIONS: dict[int, Callable[[PickleReader], None]] = {
     opcodes.NUMBERS[name]: action

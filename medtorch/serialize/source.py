@@ -3,7 +3,7 @@
 The whole file is read in one go rather than mapped: a mapped file can change, or be cut short, between the check of its
 digest and the use of its bytes. Tensors are then views of this memory wherever their alignment allows.
 
-Requires  REQ-S-SEC-002, REQ-F-SER-009
+Requires  REQ-S-SEC-002, REQ-F-SER-008
 """
 
 from __future__ import annotations
