@@ -128,7 +128,7 @@ def test_without_replacement_each_sample_is_drawn_once_and_heavy_ones_first():
     ],
 )
 def test_weights_that_cannot_be_drawn_from_are_refused(weights, samples, replacement):
-    with pytest.raises(ArgumentError, match="^WeightedRandomSampler: "):
+    with pytest.raises(ArgumentError, match=r"^WeightedRandomSampler: "):
         data.WeightedRandomSampler(weights, samples, replacement)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import multiprocessing
+import multiprocessing.synchronize
 import os
 import signal
 import subprocess
@@ -261,13 +262,11 @@ def _runs(process):
 @workers_marked
 def test_workers_need_no_shared_memory(monkeypatch):
     """Semaphores and shared blocks live under /dev/shm; a loader must make neither."""
-    import _multiprocessing  # noqa: PLC0415
 
     def refuse(*_, **__):
         raise OSError("no /dev/shm")
 
-    monkeypatch.setattr(_multiprocessing, "SemLock", refuse)
-    monkeypatch.setattr("multiprocessing.synchronize.SemLock.__init__", refuse)
+    monkeypatch.setattr(multiprocessing.synchronize.SemLock, "__init__", refuse)
     assert labels(DataLoader(Squares(4), batch_size=2, num_workers=2)) == [[0, 1], [4, 9]]
 
 
