@@ -7,11 +7,20 @@ Requires  REQ-F-TEN-003
 from __future__ import annotations
 
 import re
+import threading
 from dataclasses import dataclass
 
 from medtorch.errors import DeviceError
 
 _FORM = re.compile(r"(cpu|cuda)(?::(\d+))?")
+
+
+class _Current(threading.local):
+    cuda = 0
+
+
+CURRENT = _Current()
+"""Which CUDA device of this thread "cuda" means where no index is given."""
 
 
 @dataclass(frozen=True, init=False)
@@ -43,7 +52,7 @@ class device:  # noqa: N801  the public name is torch's
                 raise DeviceError(f"there is one cpu, got index {place}")
             place = None
         elif place is None:
-            place = 0
+            place = CURRENT.cuda
         object.__setattr__(self, "type", kind)
         object.__setattr__(self, "index", place)
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from medtorch.core import dtypes
 from medtorch.core.autograd import OpNode, keep_copies, now
+from medtorch.core.backends import kernels_for
 from medtorch.core.modes import STATE, enable_grad
 from medtorch.core.ops.copy import Overwrite, SetView
 from medtorch.core.spec import describe
@@ -49,9 +50,15 @@ def overwrite(target: Tensor, value: Any, name: str) -> Tensor:
     if STATE.grad and (target.requires_grad or value.requires_grad):
         return assign(target, Overwrite()(target, value.to(target.dtype)), name)
     Overwrite().check(target.spec, value.spec)
-    target._array[...] = value._array
+    write(target, value)
     target._counter[0] += 1
     return target
+
+
+def write(target: Tensor, value: Tensor) -> None:
+    """The numbers of `value` into the memory of `target`, on the same device."""
+    with kernels_for(target.device).quiet():
+        target._array[...] = value._array
 
 
 def guard(target: Tensor, name: str) -> None:
@@ -87,7 +94,7 @@ def assign(target: Tensor, value: Tensor, name: str) -> Tensor:
         operands = (target._base, value)
         needs = (target._base.requires_grad, value.requires_grad)
         node = OpNode(SetView(target._view_ops), operands, needs, (target._base,))
-    target._array[...] = value._array
+    write(target, value)
     target._counter[0] += 1
     if node is not None:
         target._base._set_node(node, 0)

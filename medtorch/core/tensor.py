@@ -415,7 +415,7 @@ class Tensor:
         """The one number in this tensor, as a Python number."""
         if self.numel() != 1:
             raise ShapeError(f"item: only a tensor of one element becomes a number{describe(tensor=self.spec)}")
-        value = self._array.reshape(()).item()
+        value = move(self._array, as_device("cpu")).reshape(()).item()
         return float(value) if self.dtype.is_floating_point else value
 
     def tolist(self) -> Any:

@@ -53,7 +53,7 @@ def test_gradients_can_be_differentiated_again() -> None:
 
 def test_gradients_of_gradients_through_reentrant_are_refused() -> None:
     x = leaf()
-    with pytest.raises(AutogradError, match="^checkpoint: gradients of gradients need use_reentrant=False"):
+    with pytest.raises(AutogradError, match=r"^checkpoint: gradients of gradients need use_reentrant=False"):
         grad(checkpoint(wavy, x, use_reentrant=True).sum(), x, create_graph=True)
 
 
@@ -123,7 +123,7 @@ def test_a_function_that_changes_between_the_runs_is_found_out() -> None:
         return v.sin() if len(runs) == 1 else v[:1].sin().sum() * v
 
     x = leaf() * 1
-    with pytest.raises(AutogradError, match="^checkpoint: saved tensor 0 is another when computed again"):
+    with pytest.raises(AutogradError, match=r"^checkpoint: saved tensor 0 is another when computed again"):
         checkpoint(fickle, x, use_reentrant=False).sum().backward()
 
 
@@ -131,7 +131,7 @@ def test_an_argument_changed_in_place_is_found_out() -> None:
     x = leaf() * 1
     y = checkpoint(lambda v: (v * 2).sin(), x, use_reentrant=False)
     x.add_(1)
-    with pytest.raises(ModifiedError, match="^checkpoint: an argument was changed in place before backward"):
+    with pytest.raises(ModifiedError, match=r"^checkpoint: an argument was changed in place before backward"):
         y.sum().backward()
 
 
@@ -142,13 +142,13 @@ def test_keyword_arguments_go_along() -> None:
 
 
 def test_options_that_do_not_fit_are_refused() -> None:
-    with pytest.raises(ArgumentError, match="^checkpoint: keyword arguments and context_fn need use_reentrant=False"):
+    with pytest.raises(ArgumentError, match=r"^checkpoint: keyword arguments and context_fn need use_reentrant=False"):
         checkpoint(wavy, leaf(), power=3)
-    with pytest.raises(UnsupportedError, match="^checkpoint: debug=True"):
+    with pytest.raises(UnsupportedError, match=r"^checkpoint: debug=True"):
         checkpoint(wavy, leaf(), debug=True)
-    with pytest.raises(ArgumentError, match="^checkpoint: unknown determinism_check 'sometimes'"):
+    with pytest.raises(ArgumentError, match=r"^checkpoint: unknown determinism_check 'sometimes'"):
         checkpoint(wavy, leaf(), determinism_check="sometimes")
-    with pytest.raises(ArgumentError, match="^checkpoint_sequential: 3 segments of 2 functions"):
+    with pytest.raises(ArgumentError, match=r"^checkpoint_sequential: 3 segments of 2 functions"):
         checkpoint_sequential([medtorch.sin, medtorch.cos], 3, leaf())
 
 

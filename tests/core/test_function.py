@@ -142,9 +142,9 @@ def test_an_input_changed_in_place_carries_the_function() -> None:
 
 
 def test_a_leaf_or_a_view_is_not_changed_in_place() -> None:
-    with pytest.raises(AutogradError, match="^Doubled: a leaf that requires grad cannot be changed in place"):
+    with pytest.raises(AutogradError, match=r"^Doubled: a leaf that requires grad cannot be changed in place"):
         Doubled.apply(leaf(1.0))
-    with pytest.raises(UnsupportedError, match="^Doubled: changing a view in place is not supported"):
+    with pytest.raises(UnsupportedError, match=r"^Doubled: changing a view in place is not supported"):
         Doubled.apply((leaf(1.0, 2.0) * 1)[0:1])
 
 
@@ -159,7 +159,7 @@ def test_mark_dirty_is_for_inputs_that_are_returned() -> None:
         def backward(ctx: Any, dy: Any) -> Any:
             return dy
 
-    with pytest.raises(AutogradError, match="^Liar: mark_dirty is for inputs"):
+    with pytest.raises(AutogradError, match=r"^Liar: mark_dirty is for inputs"):
         Liar.apply(leaf(1.0) * 1)
 
 
@@ -197,7 +197,7 @@ def test_once_differentiable_works_once() -> None:
     x, dy = leaf(2.0), leaf(1.0)
     assert grad(Once.apply(x), x)[0].item() == 12.0
     (first,) = grad(Once.apply(x), x, dy, create_graph=True)
-    with pytest.raises(AutogradError, match="Once.backward is marked once_differentiable"):
+    with pytest.raises(AutogradError, match=r"Once.backward is marked once_differentiable"):
         first.backward()
 
 
@@ -206,7 +206,7 @@ def test_a_saved_tensor_that_was_changed_is_noticed() -> None:
     y = x * 1
     z = Scaled.apply(y, 1.0)
     y.add_(1)
-    with pytest.raises(ModifiedError, match="^ScaledBackward: a tensor saved for backward was changed in place"):
+    with pytest.raises(ModifiedError, match=r"^ScaledBackward: a tensor saved for backward was changed in place"):
         z.backward()
 
 
@@ -214,7 +214,7 @@ def test_saved_tensors_are_freed_after_backward() -> None:
     x = leaf(1.0)
     z = Scaled.apply(x, 1.0)
     z.backward()
-    with pytest.raises(AutogradError, match="^ScaledBackward: its saved tensors are freed"):
+    with pytest.raises(AutogradError, match=r"^ScaledBackward: its saved tensors are freed"):
         z.backward()
 
 
@@ -249,9 +249,9 @@ def test_a_function_without_forward_or_backward_says_so() -> None:
         def forward(ctx: Any, x: Any) -> Any:
             return x + 1
 
-    with pytest.raises(UnsupportedError, match="^Function: a subclass must define forward"):
+    with pytest.raises(UnsupportedError, match=r"^Function: a subclass must define forward"):
         Empty.apply(leaf(1.0))
-    with pytest.raises(UnsupportedError, match="^Function: a subclass must define backward"):
+    with pytest.raises(UnsupportedError, match=r"^Function: a subclass must define backward"):
         Half.apply(leaf(1.0)).backward()
 
 
@@ -265,7 +265,7 @@ class TestGradcheck:
 
         x = leaf(1.0, 2.0)
         with pytest.raises(
-            AutogradError, match="^gradcheck: output 0 with respect to input 0: gradient .* small steps"
+            AutogradError, match=r"^gradcheck: output 0 with respect to input 0: gradient .* small steps"
         ):
             gradcheck(Wrong.apply, (x, 1.0))
         assert not gradcheck(Wrong.apply, (x, 1.0), raise_exception=False)
@@ -288,13 +288,13 @@ class TestGradcheck:
         assert x.grad is None
 
     def test_needs_an_input_that_requires_grad(self) -> None:
-        with pytest.raises(ValueError, match="^gradcheck: at least one input must require grad"):
+        with pytest.raises(ValueError, match=r"^gradcheck: at least one input must require grad"):
             gradcheck(medtorch.sin, medtorch.ones(2))
 
     def test_what_it_does_not_check_is_refused(self) -> None:
-        with pytest.raises(UnsupportedError, match="^gradcheck: batched gradients and forward mode"):
+        with pytest.raises(UnsupportedError, match=r"^gradcheck: batched gradients and forward mode"):
             gradcheck(medtorch.sin, leaf(1.0), check_forward_ad=True)
-        with pytest.raises(UnsupportedError, match="^gradgradcheck: forward mode"):
+        with pytest.raises(UnsupportedError, match=r"^gradgradcheck: forward mode"):
             gradgradcheck(medtorch.sin, leaf(1.0), check_fwd_over_rev=True)
 
     def test_finds_a_gradient_of_another_dtype(self) -> None:

@@ -26,12 +26,19 @@ class IndexingKernels(KernelFamily):
     @in_float32
     def index_add(self, x: Array, index: Array, value: Array, places: Places) -> Array:
         """x with `value` added at each named place, as often as it is named."""
-        out = x.copy()
-        if out.dtype == bool:
-            out[self._coordinates(x.shape, index, places)] |= value
-        else:
-            self.xp.add.at(out, self._coordinates(x.shape, index, places), value)
-        return out
+        return self._added(x, self._coordinates(x.shape, index, places), value)
+
+    def _added(self, x: Array, where: tuple[Any, ...], value: Array) -> Array:
+        """x with value added at coordinates. CuPy adds at places in few dtypes: whole numbers go through one that wraps."""
+        xp = self.xp
+        if x.dtype.kind == "f":
+            out = x.copy()
+            xp.add.at(out, where, value)
+            return out
+        wraps = xp.uint64 if x.dtype.itemsize == 8 else xp.int32
+        out = x.astype(wraps)
+        xp.add.at(out, where, value.astype(wraps))
+        return out != 0 if x.dtype == bool else out.astype(x.dtype)
 
     def _coordinates(self, shape: tuple[int, ...], index: Array, places: Places) -> tuple[Any, ...]:
         full: list[Any] = [slice(None)] * len(shape)
@@ -67,12 +74,7 @@ class IndexingKernels(KernelFamily):
     @in_float32
     def scatter_add(self, x: Array, dim: int, index: Array, value: Array) -> Array:
         self._inside(index, 0, x.shape[dim], dim)
-        out = x.copy()
-        if out.dtype == bool:
-            self.xp.logical_or.at(out, self._grid(index, dim), self._source(value, index))
-        else:
-            self.xp.add.at(out, self._grid(index, dim), self._source(value, index))
-        return out
+        return self._added(x, self._grid(index, dim), self._source(value, index))
 
     @in_float32
     def scatter_extreme(self, x: Array, dim: int, index: Array, value: Array, largest: bool) -> Array:

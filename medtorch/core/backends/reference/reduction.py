@@ -20,25 +20,25 @@ class ReductionKernels(KernelFamily):
     @in_float32
     def sum(self, x: Array, dims: Dims, keepdim: bool) -> Array:
         with self.quiet():
-            return x.sum(axis=dims, keepdims=keepdim, dtype=x.dtype)
+            return x.sum(axis=_axes(x, dims), keepdims=keepdim, dtype=x.dtype)
 
     @in_float32
     def mean(self, x: Array, dims: Dims, keepdim: bool) -> Array:
         with self.quiet():
-            return x.sum(axis=dims, keepdims=keepdim) / x.dtype.type(_count(x, dims))
+            return x.sum(axis=_axes(x, dims), keepdims=keepdim) / x.dtype.type(_count(x, dims))
 
     @in_float32
     def prod(self, x: Array, dims: Dims, keepdim: bool) -> Array:
         with self.quiet():
-            return x.prod(axis=dims, keepdims=keepdim, dtype=x.dtype)
+            return x.prod(axis=_axes(x, dims), keepdims=keepdim, dtype=x.dtype)
 
     @in_float32
     def amax(self, x: Array, dims: Dims, keepdim: bool) -> Array:
-        return x.max(axis=dims, keepdims=keepdim)
+        return x.max(axis=_axes(x, dims), keepdims=keepdim)
 
     @in_float32
     def amin(self, x: Array, dims: Dims, keepdim: bool) -> Array:
-        return x.min(axis=dims, keepdims=keepdim)
+        return x.min(axis=_axes(x, dims), keepdims=keepdim)
 
     @in_float32
     def argmax(self, x: Array, dim: int | None, keepdim: bool) -> Array:
@@ -54,24 +54,24 @@ class ReductionKernels(KernelFamily):
 
     @in_float32
     def any(self, x: Array, dims: Dims, keepdim: bool) -> Array:
-        return (x != 0).any(axis=dims, keepdims=keepdim)
+        return (x != 0).any(axis=_axes(x, dims), keepdims=keepdim)
 
     @in_float32
     def all(self, x: Array, dims: Dims, keepdim: bool) -> Array:
-        return (x != 0).all(axis=dims, keepdims=keepdim)
+        return (x != 0).all(axis=_axes(x, dims), keepdims=keepdim)
 
     @in_float32
     def count_nonzero(self, x: Array, dims: Dims) -> Array:
-        return (x != 0).sum(axis=dims, dtype=self.xp.int64)
+        return (x != 0).sum(axis=_axes(x, dims), dtype=self.xp.int64)
 
     @in_float32
     def var(self, x: Array, dims: Dims, correction: float, keepdim: bool) -> Array:
         """Two passes: the mean first, then the squares around it."""
         with self.quiet():
             count = _count(x, dims)
-            around = x - x.sum(axis=dims, keepdims=True) / x.dtype.type(count)
+            around = x - x.sum(axis=_axes(x, dims), keepdims=True) / x.dtype.type(count)
             degrees = x.dtype.type(max(0.0, count - correction))
-            return (around * around).sum(axis=dims, keepdims=keepdim) / degrees
+            return (around * around).sum(axis=_axes(x, dims), keepdims=keepdim) / degrees
 
     @in_float32
     def std(self, x: Array, dims: Dims, correction: float, keepdim: bool) -> Array:
@@ -80,7 +80,7 @@ class ReductionKernels(KernelFamily):
     @in_float32
     def vector_norm(self, x: Array, order: float, dims: Dims, keepdim: bool) -> Array:
         """Math      (sum |x|^order)^(1/order); max |x|, min |x|, number of x != 0 for inf, -inf, 0"""
-        how: dict[str, Any] = {"axis": dims, "keepdims": keepdim}
+        how: dict[str, Any] = {"axis": _axes(x, dims), "keepdims": keepdim}
         size = self.xp.abs(x)
         with self.quiet():
             if math.isinf(order):
@@ -97,10 +97,10 @@ class ReductionKernels(KernelFamily):
     def logsumexp(self, x: Array, dims: Dims, keepdim: bool) -> Array:
         with self.quiet():
             if x.size == 0:
-                return self.xp.log(x.sum(axis=dims, keepdims=keepdim))
-            top = x.max(axis=dims, keepdims=True)
+                return self.xp.log(x.sum(axis=_axes(x, dims), keepdims=keepdim))
+            top = x.max(axis=_axes(x, dims), keepdims=True)
             top = self.xp.where(self.xp.isfinite(top), top, x.dtype.type(0))  # inf - inf would be NaN
-            out = self.xp.log(self.xp.exp(x - top).sum(axis=dims, keepdims=True)) + top
+            out = self.xp.log(self.xp.exp(x - top).sum(axis=_axes(x, dims), keepdims=True)) + top
             return out if keepdim else out.reshape([s for d, s in enumerate(x.shape) if d not in dims])
 
     @in_float32
@@ -127,6 +127,11 @@ class ReductionKernels(KernelFamily):
         run = place - running_max(xp, xp.where(starts, place, 0))
         longest = run.argmax(axis=-1)[..., None]
         return xp.moveaxis(xp.take_along_axis(order, longest, axis=-1), -1, dim).astype(xp.int64, copy=False)
+
+
+def _axes(x: Array, dims: Dims) -> Dims | None:
+    """What array modules call the dims; None where x has none."""
+    return dims if x.ndim else None
 
 
 def _count(x: Array, dims: Dims) -> int:
