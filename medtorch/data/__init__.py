@@ -4,6 +4,7 @@ Requires  REQ-F-DAT-001
 """
 
 from medtorch.data import exif, geometry
+from medtorch.data.augment import Augmentation
 from medtorch.data.collate import default_collate, default_convert
 from medtorch.data.dataset import (
     Augmented,
@@ -16,6 +17,7 @@ from medtorch.data.dataset import (
 )
 from medtorch.data.geometry import Geometry
 from medtorch.data.image import Image, Orientation, Source
+from medtorch.data.image_dataset import ImageClasses, ImageMasks
 from medtorch.data.loader import DataLoader
 from medtorch.data.pipeline import Pipeline, Prepared
 from medtorch.data.read import read
@@ -30,8 +32,10 @@ from medtorch.data.sampler import (
     WeightedRandomSampler,
 )
 from medtorch.data.worker import WorkerInfo, get_worker_info
+from medtorch.data.write import encode_png, overlay, write_png
 
 __all__ = [
+    "Augmentation",
     "Augmented",
     "BatchSampler",
     "ConcatDataset",
@@ -40,6 +44,8 @@ __all__ = [
     "DistributedSampler",
     "Geometry",
     "Image",
+    "ImageClasses",
+    "ImageMasks",
     "IterableDataset",
     "Orientation",
     "Pipeline",
@@ -55,10 +61,13 @@ __all__ = [
     "WorkerInfo",
     "default_collate",
     "default_convert",
+    "encode_png",
     "exif",
     "geometry",
     "get_worker_info",
+    "overlay",
     "random_split",
     "read",
     "resize",
+    "write_png",
 ]
