@@ -12,7 +12,7 @@ from medtorch.errors import ArgumentError, LimitError
 _KIB = 1024
 _MIB = 1024 * _KIB
 _GIB = 1024 * _MIB
-_DEEPEST = 400  # the walks over nested data recurse; twice this stays under Python's own limit
+_DEEPEST = 200  # the walks over nested data take three calls a level; Python allows about a thousand
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Limits:
     """Bounds that every loader holds; a caller who trusts a larger file says so with a `Limits` of their own.
 
     Units     names ending in _bytes are bytes, `nesting` is levels, the rest are counts
-    Raises    ArgumentError for a bound that is not a positive whole number, or a nesting deeper than 400
+    Raises    ArgumentError for a bound that is not a positive whole number, or a nesting deeper than 200
     """
 
     file_bytes: int = 4 * _GIB  # one file, and one bundle with all its files

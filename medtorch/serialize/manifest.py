@@ -252,6 +252,7 @@ def _from_json(data: dict[str, Any]) -> Manifest:
 def _input(entry: dict[str, Any]) -> Input:
     lists = ("shape", "value_range", "channels", "spacing_mm")
     fields: dict[str, Any] = {key: tuple(value) if key in lists else value for key, value in entry.items()}
+    fields["shape"] = tuple(None if size is None else int(size) for size in fields["shape"])
     return Input(**fields)
 
 

@@ -23,7 +23,7 @@ from medtorch.core.dtypes import dtype
 from medtorch.core.tensor import Tensor
 from medtorch.errors import DtypeError, FormatError, SaveError, UnsupportedFileError
 from medtorch.serialize.atomic import write_file
-from medtorch.serialize.digest import check_sha256
+from medtorch.serialize.digest import check_sha256, sha256_of
 from medtorch.serialize.edge import to_array, to_tensor
 from medtorch.serialize.jsontext import parse_json
 from medtorch.serialize.limits import DEFAULT_LIMITS, Limits
@@ -56,9 +56,18 @@ _MISSING = (
 
 @dataclass(frozen=True, eq=False)
 class SafetensorsFile:
-    """The tensors of a file in the order of its header, and its metadata."""
+    """The tensors of a file in the order of its header, its metadata, the digest of the very bytes that were read."""
 
-    tensors: dict[str, Any]
+    tensors: dict[str, Tensor]
+    metadata: dict[str, str]
+    sha256: str
+
+
+@dataclass(frozen=True, eq=False)
+class Parsed:
+    """The arrays in a file's bytes, and the metadata."""
+
+    tensors: dict[str, Array]
     metadata: dict[str, str]
 
 
@@ -72,18 +81,16 @@ def load_safetensors(
     Source    semantics of safetensors.torch.load_file
     Requires  REQ-F-SER-007
     """
-    return read_safetensors(path, sha256=sha256, limits=limits).tensors
+    return _to_tensors(parse_safetensors(_read(path, sha256, limits), limits))
 
 
 def read_safetensors(
     path: PathLike | BinaryIO, *, sha256: str | None = None, limits: Limits = DEFAULT_LIMITS
 ) -> SafetensorsFile:
-    """As `load_safetensors`, with the metadata."""
-    source = read_source(path, limits)
-    if sha256 is not None:
-        check_sha256(source.view, sha256, source.name)
+    """As `load_safetensors`, with the metadata and the file's digest."""
+    source = _read(path, sha256, limits)
     file = parse_safetensors(source, limits)
-    return SafetensorsFile({name: to_tensor(array, False) for name, array in file.tensors.items()}, file.metadata)
+    return SafetensorsFile(_to_tensors(file), file.metadata, sha256_of(source.view))
 
 
 def save_safetensors(
@@ -100,7 +107,18 @@ def save_safetensors(
     write_file(path, pack_safetensors(arrays, metadata), overwrite=overwrite)
 
 
-def parse_safetensors(source: Source, limits: Limits) -> SafetensorsFile:
+def _read(path: PathLike | BinaryIO, sha256: str | None, limits: Limits) -> Source:
+    source = read_source(path, limits)
+    if sha256 is not None:
+        check_sha256(source.view, sha256, source.name)
+    return source
+
+
+def _to_tensors(file: Parsed) -> dict[str, Tensor]:
+    return {name: to_tensor(array, False) for name, array in file.tensors.items()}
+
+
+def parse_safetensors(source: Source, limits: Limits) -> Parsed:
     """A file's bytes -> its arrays, which are views of the bytes wherever they are aligned."""
     header, body_start = _read_header(source, limits)
     metadata = _checked_metadata(header.pop(_METADATA, {}), source.name)
@@ -111,7 +129,7 @@ def parse_safetensors(source: Source, limits: Limits) -> SafetensorsFile:
         name: _array(source, body_start + begin, end - begin, kind, shape, name)
         for name, kind, shape, begin, end in layout
     }
-    return SafetensorsFile(arrays, metadata)
+    return Parsed(arrays, metadata)
 
 
 def pack_safetensors(arrays: Mapping[str, Array], metadata: Mapping[str, str] | None = None) -> list[Any]:

@@ -20,8 +20,8 @@ def test_a_bound_that_is_no_positive_whole_number_is_refused(name, value):
 
 
 def test_a_nesting_that_python_cannot_follow_is_refused():
-    with pytest.raises(ArgumentError, match=r"^Limits: nesting can be 400 at most, got 401$"):
-        Limits(nesting=401)
+    with pytest.raises(ArgumentError, match=r"^Limits: nesting can be 200 at most, got 201$"):
+        Limits(nesting=201)
 
 
 def test_holding_names_the_bound_and_both_numbers():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import struct
 
@@ -31,6 +32,7 @@ def test_a_file_by_hand_is_read(tmp_path):
     (tmp_path / "m.safetensors").write_bytes(a.safetensors_file(header, struct.pack("<hhf", 5, -6, 0.5)))
     file = read_safetensors(tmp_path / "m.safetensors")
     assert file.metadata == {"k": "v"}
+    assert file.sha256 == hashlib.sha256((tmp_path / "m.safetensors").read_bytes()).hexdigest()
     assert list(file.tensors) == ["b", "a"]
     assert file.tensors["b"].tolist() == [5, -6]
     assert file.tensors["a"].tolist() == [[0.5]]

@@ -132,9 +132,10 @@ def test_a_whole_pickled_module_is_refused_with_the_name_of_its_class():
 @pytest.mark.parametrize(
     ("name", "kind"), [("state_zip", "zip"), ("state_legacy", "legacy"), ("script", "torchscript")]
 )
-def test_inspection_names_the_format(name, kind):
+def test_inspection_names_the_format_and_the_digest(name, kind):
     found = inspect_torch(FIXTURES / f"{name}.pt")
     assert (found.format, found.notes) == (kind, ())
+    assert found.sha256 == hashlib.sha256((FIXTURES / f"{name}.pt").read_bytes()).hexdigest()
 
 
 def test_attributes_of_tensors_are_left_out_and_noted():
@@ -291,6 +292,16 @@ def test_loaded_tensors_can_be_written_to_and_the_file_stays(tmp_path):
     (tmp_path / "m.pt").write_bytes(data)
     load_torch(tmp_path / "m.pt")["base"].numpy()[:] = -1
     assert (tmp_path / "m.pt").read_bytes() == data
+
+
+@pytest.mark.requirement("REQ-S-SEC-003")
+def test_data_nested_as_deep_as_any_limit_allows_are_read():
+    body = a.EMPTY_LIST * 200 + a.APPEND * 199
+    value = load_torch(io.BytesIO(a.torch_zip(body)), limits=Limits(nesting=200))
+    depth = 0
+    while value:
+        value, depth = value[0], depth + 1
+    assert depth == 199
 
 
 def test_a_text_stream_is_refused():
