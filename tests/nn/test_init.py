@@ -123,15 +123,15 @@ def test_sparse_columns_have_their_share_of_zeros():
 
 @pytest.mark.parametrize(
     ("name", "param", "gain"),
-    [("linear", None, 1), ("conv_transpose3d", None, 1), ("sigmoid", None, 1), ("tanh", None, 5 / 3), ("relu", None, 2**0.5),
-     ("leaky_relu", None, (2 / 1.0001) ** 0.5), ("leaky_relu", 1, 1), ("selu", None, 0.75)],
+    [("linear", None, 1), ("conv_transpose3d", None, 1), ("sigmoid", None, 1), ("tanh", None, 5 / 3),
+     ("relu", None, 2**0.5), ("leaky_relu", None, (2 / 1.0001) ** 0.5), ("leaky_relu", 1, 1), ("selu", None, 0.75)],
 )  # fmt: skip
 def test_gains(name, param, gain):
     assert init.calculate_gain(name, param) == pytest.approx(gain, rel=1e-15)
 
 
-@pytest.mark.parametrize("function", ["uniform_", "normal_", "trunc_normal_", "xavier_uniform_", "xavier_normal_", "kaiming_uniform_",
-                                      "kaiming_normal_", "orthogonal_"])  # fmt: skip
+@pytest.mark.parametrize("function", ["uniform_", "normal_", "trunc_normal_", "xavier_uniform_", "xavier_normal_",
+                                      "kaiming_uniform_", "kaiming_normal_", "orthogonal_"])  # fmt: skip
 def test_the_same_generator_gives_the_same_numbers_and_leaves_the_default_alone(function):
     fill = getattr(init, function)
     make = lambda seed: drawn(fill, generator=medtorch.Generator().manual_seed(seed), shape=(6, 5))  # noqa: E731

@@ -161,6 +161,12 @@ from medtorch.nn.modules.flatten import (
 from medtorch.nn.modules.flatten import (
     Unflatten as Unflatten,
 )
+from medtorch.nn.modules.fold import (
+    Fold as Fold,
+)
+from medtorch.nn.modules.fold import (
+    Unfold as Unfold,
+)
 from medtorch.nn.modules.instancenorm import (
     InstanceNorm1d as InstanceNorm1d,
 )
@@ -205,6 +211,36 @@ from medtorch.nn.modules.loss import (
 )
 from medtorch.nn.modules.loss import (
     SmoothL1Loss as SmoothL1Loss,
+)
+from medtorch.nn.modules.margin_loss import (
+    CosineEmbeddingLoss as CosineEmbeddingLoss,
+)
+from medtorch.nn.modules.margin_loss import (
+    GaussianNLLLoss as GaussianNLLLoss,
+)
+from medtorch.nn.modules.margin_loss import (
+    HingeEmbeddingLoss as HingeEmbeddingLoss,
+)
+from medtorch.nn.modules.margin_loss import (
+    MarginRankingLoss as MarginRankingLoss,
+)
+from medtorch.nn.modules.margin_loss import (
+    MultiLabelSoftMarginLoss as MultiLabelSoftMarginLoss,
+)
+from medtorch.nn.modules.margin_loss import (
+    MultiMarginLoss as MultiMarginLoss,
+)
+from medtorch.nn.modules.margin_loss import (
+    PoissonNLLLoss as PoissonNLLLoss,
+)
+from medtorch.nn.modules.margin_loss import (
+    SoftMarginLoss as SoftMarginLoss,
+)
+from medtorch.nn.modules.margin_loss import (
+    TripletMarginLoss as TripletMarginLoss,
+)
+from medtorch.nn.modules.margin_loss import (
+    TripletMarginWithDistanceLoss as TripletMarginWithDistanceLoss,
 )
 from medtorch.nn.modules.module import (
     Module as Module,

@@ -263,7 +263,8 @@ class DiceCELoss(_OverlapLoss):
         self.lambda_dice, self.lambda_ce, self.label_smoothing = lambda_dice, lambda_ce, label_smoothing
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return self.lambda_dice * self.dice(input, target) + self.lambda_ce * self._entropy(input, target)
+        overlap: Tensor = self.dice(input, target)
+        return self.lambda_dice * overlap + self.lambda_ce * self._entropy(input, target)
 
     def _entropy(self, scores: Tensor, target: Tensor) -> Tensor:
         weight = None if self.weight is None else scores.new_tensor(self.weight)

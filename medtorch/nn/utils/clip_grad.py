@@ -57,7 +57,7 @@ def _norm(tensor: Tensor, p: float) -> float:
     if largest == 0 or not math.isfinite(largest):
         return largest
     # Divided by the largest first: its power would overflow long before the norm does.
-    return largest * float(((size / largest) ** p).double().sum().item()) ** (1.0 / p)
+    return _root(largest, float(((size / largest) ** p).double().sum().item()), p)
 
 
 def _combined(norms: list[float], p: float) -> float:
@@ -70,7 +70,11 @@ def _combined(norms: list[float], p: float) -> float:
     largest = max(norms)
     if largest == 0 or math.isinf(largest):
         return largest
-    return largest * math.fsum((norm / largest) ** p for norm in norms) ** (1.0 / p)
+    return _root(largest, math.fsum((norm / largest) ** p for norm in norms), p)
+
+
+def _root(scale: float, total: float, p: float) -> float:
+    return scale * math.pow(total, 1.0 / p)
 
 
 def clip_grad_norm_(

@@ -151,7 +151,8 @@ def _norms() -> list[Case]:
 
 def _activations() -> list[Case]:
     plain = ("ReLU", "ReLU6", "Sigmoid", "Tanh", "SiLU", "Mish", "Hardswish", "ELU", "CELU", "SELU", "GELU",
-             "Hardtanh", "Hardshrink", "LeakyReLU", "LogSigmoid", "Softplus", "Softshrink", "Softsign", "Tanhshrink", "PReLU")  # fmt: skip
+             "Hardtanh", "Hardshrink", "LeakyReLU", "LogSigmoid", "Softplus", "Softshrink", "Softsign",
+             "Tanhshrink", "PReLU")  # fmt: skip
     options: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = [
         ("Threshold", (0.5, -3.0), {}),
         ("Hardtanh", (-0.5, 0.7), {}),
@@ -188,11 +189,12 @@ def _others() -> list[Case]:
         ("CircularPad", ()),
     ]
     sides = {1: (1, 2), 2: (1, 2, 3, 0), 3: (1, 2, 0, 1, 2, 1)}
-    drops = ("Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout", "FeatureAlphaDropout")
+    drops = {"Dropout": _2D, "Dropout1d": _1D, "Dropout2d": _2D, "Dropout3d": _3D, "AlphaDropout": _2D,
+             "FeatureAlphaDropout": _2D}  # fmt: skip
     return [
         *(Case(f"{stem}{n}d", (2, *rest), {}, (_BY_DIM[n],)) for stem, rest in pads for n in (1, 2, 3)),
         *(Case(f"{stem}{n}d", (sides[n], *rest), {}, (_BY_DIM[n],)) for stem, rest in pads for n in (1, 2, 3)),
-        *(Case(name, (0.4,), {}, (_1D if "1d" in name else _3D if "3d" in name else _2D,), training=False) for name in drops),
+        *(Case(name, (0.4,), {}, (drops[name],), training=False) for name in drops),
         Case("Identity", (1, 2), {"three": 3}),
         Case("Linear", (6, 3)),
         Case("Linear", (6, 3), {"bias": False}, ((6,),)),
@@ -211,12 +213,16 @@ def _others() -> list[Case]:
         Case("PixelShuffle", (2,)),
         Case("PixelUnshuffle", (2,), {}, ((2, 3, 4, 6),)),
         Case("ChannelShuffle", (2,)),
+        Case("Unfold", ((2, 3),), {"dilation": 2, "padding": 1, "stride": 2}),
+        Case("Fold", ((4, 5), 2), {"padding": 1, "stride": (1, 2)}, ((2, 12, 15),)),
         Case("CosineSimilarity", (), {"dim": 2}, ((2, 3, 4), (2, 3, 4))),
         Case("PairwiseDistance", (), {}, ((3, 4), (3, 4))),
         Case("PairwiseDistance", (1.0,), {"eps": 1e-3, "keepdim": True}, ((3, 4), (3, 4))),
         Case("MultiheadAttention", (6, 2), {}, ((4, 2, 6), (5, 2, 6), (5, 2, 6))),
-        Case("MultiheadAttention", (6, 3), {"batch_first": True, "bias": False}, ((2, 4, 6),) * 3, call={"need_weights": False}),
-        Case("MultiheadAttention", (6, 2), {"kdim": 3, "vdim": 5, "batch_first": True}, ((2, 4, 6), (2, 5, 3), (2, 5, 5)),
+        Case("MultiheadAttention", (6, 3), {"batch_first": True, "bias": False}, ((2, 4, 6),) * 3,
+             call={"need_weights": False}),
+        Case("MultiheadAttention", (6, 2), {"kdim": 3, "vdim": 5, "batch_first": True},
+             ((2, 4, 6), (2, 5, 3), (2, 5, 5)),
              call={"average_attn_weights": False}),
         Case("MultiheadAttention", (6, 2), {"add_bias_kv": True, "add_zero_attn": True}, ((4, 6), (5, 6), (5, 6))),
     ]  # fmt: skip

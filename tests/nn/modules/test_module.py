@@ -95,7 +95,7 @@ def test_memory_format_changes_images_only():
 
 def test_impossible_conversions_are_refused():
     with pytest.raises(
-        ModuleTypeError, match="only accepts floating point dtypes, but got desired dtype=medtorch.int64"
+        ModuleTypeError, match=r"only accepts floating point dtypes, but got desired dtype=medtorch\.int64"
     ):
         net().to(medtorch.int64)
     with pytest.raises(ArgumentError, match=r"Module.to: unknown arguments \['place'\]"):
