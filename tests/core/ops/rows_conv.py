@@ -33,7 +33,9 @@ def _convs(spatial: int) -> Any:
     ]
 
     def samples(rng: Generator) -> Iterator[Sample]:
-        for place, (size, kernel, channels, outputs, groups, arguments) in enumerate(cases if spatial < 3 else cases[1:5]):
+        for place, (size, kernel, channels, outputs, groups, arguments) in enumerate(
+            cases if spatial < 3 else cases[1:5]
+        ):
             weight = spread(rng, outputs, channels // groups, *kernel)
             bias = spread(rng, outputs) if place % 2 else None
             yield call(spread(rng, 2, channels, *size), weight, bias, groups=groups, **arguments)
@@ -56,7 +58,9 @@ def _transposed(spatial: int) -> Any:
     ]
 
     def samples(rng: Generator) -> Iterator[Sample]:
-        for place, (size, kernel, inputs, outputs, groups, arguments) in enumerate(cases if spatial < 3 else cases[1:5]):
+        for place, (size, kernel, inputs, outputs, groups, arguments) in enumerate(
+            cases if spatial < 3 else cases[1:5]
+        ):
             weight = spread(rng, inputs, outputs, *kernel)
             bias = spread(rng, outputs * groups) if place % 2 else None
             yield call(spread(rng, 2, inputs, *size), weight, bias, groups=groups, **arguments)
