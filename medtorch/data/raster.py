@@ -76,7 +76,7 @@ def _decoding(name: str, kind: str) -> Iterator[None]:
         yield
     except (DataError, UnsupportedError):
         raise
-    except DECODING_ERRORS as error:
+    except (*DECODING_ERRORS, pillow().image.DecompressionBombError) as error:
         raise DataError(f"{name}: truncated or corrupt {kind}: {error or type(error).__name__}") from error
 
 
@@ -94,21 +94,22 @@ def _open(content: bytes, kind: RasterFormat) -> Any:
 
 
 def _choose_frame(picture: Any, name: str, kind: str, options: ReadOptions) -> None:
+    """Go to the wanted frame, one by one: a GIF grows while its frames are gone through, and no size goes unchecked."""
     if options.frame is None:
         if _has_frame(picture, 1, name, kind):
             raise DataError(f"{name}: holds more than one page or frame: say which one with frame=")
-        wanted = 0
-    else:
-        wanted = options.frame
-    if not _has_frame(picture, wanted, name, kind):
-        raise DataError(f"{name}: has no page or frame {wanted}")
-    options.check_pixels(name, picture.size[1], picture.size[0])
+        _has_frame(picture, 0, name, kind)
+        return
+    for frame in range(options.frame + 1):
+        if not _has_frame(picture, frame, name, kind):
+            raise DataError(f"{name}: has no page or frame {options.frame}")
+        options.check_pixels(name, picture.size[1], picture.size[0])
 
 
 def _has_frame(picture: Any, frame: int, name: str, kind: str) -> bool:
     """Go to a frame. Only a clean end of the file's frames means that there is none."""
-    if frame and not hasattr(picture, "seek"):
-        return False
+    if kind == "JPEG":
+        return frame == 0
     with _decoding(name, kind):
         try:
             picture.seek(frame)

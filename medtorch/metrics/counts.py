@@ -131,13 +131,13 @@ def confusion_counts(
     found, right = pair_of_labels(metric, prediction, truth, num_classes)
     cases = len(right) if per_case else 1
     found, right = found.reshape(cases, -1), right.reshape(cases, -1)
-    case = np.broadcast_to(np.arange(cases)[:, None], right.shape)
+    first = np.arange(cases)[:, None] * num_classes  # the row of each case's first class, all matrices stacked
     if ignore_index is not None:
         kept = right != ignore_index
-        found, right, case = found[kept], right[kept], case[kept]
+        found, right, first = found[kept], right[kept], np.broadcast_to(first, kept.shape)[kept]
     check_classes(metric, "prediction", found, num_classes)
     check_classes(metric, "truth", right, num_classes)
-    places = (case * num_classes + right) * num_classes + found
+    places = (first + right) * num_classes + found
     matrix = np.bincount(places.ravel(), minlength=cases * num_classes**2).reshape(cases, num_classes, num_classes)
     return ConfusionCounts(matrix if per_case else matrix[0])
 

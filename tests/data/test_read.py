@@ -360,6 +360,15 @@ def test_bombs_of_other_formats_are_refused(content):
 
 
 @hostile
+def test_a_gif_whose_frame_is_larger_than_its_screen_is_refused():
+    content = bytearray(saved(PilImage.fromarray(GREY), "GIF"))
+    frame = content.index(b",\x00\x00\x00\x00")
+    content[frame + 5 : frame + 9] = struct.pack("<HH", 65535, 65535)
+    with pytest.raises(DataError, match=r"^g\.gif: (65535 x 65535 pixels exceed|truncated or corrupt GIF: Image size)"):
+        data.read(bytes(content), name="g.gif")
+
+
+@hostile
 def test_too_many_bytes_are_refused(tmp_path):
     path = tmp_path / "big.png"
     path.write_bytes(png_of(GREY))
