@@ -11,7 +11,9 @@ Requires  REQ-F-NN-006
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,6 +35,23 @@ _LINEAR = (
     "conv_transpose3d",
     "sigmoid",
 )
+
+
+class _State(threading.local):
+    skipping = False
+
+
+_STATE = _State()
+
+
+@contextmanager
+def skip_init() -> Iterator[None]:
+    """Layers made inside stay zeros: for a model whose numbers are all about to be loaded, strictly."""
+    before, _STATE.skipping = _STATE.skipping, True
+    try:
+        yield
+    finally:
+        _STATE.skipping = before
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
@@ -60,19 +79,19 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Uniform in [a, b)."""
     with no_grad():
-        return tensor.uniform_(a, b, generator=generator)
+        return tensor if _STATE.skipping else tensor.uniform_(a, b, generator=generator)
 
 
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Normal with `mean` and `std`."""
     with no_grad():
-        return tensor.normal_(mean, std, generator=generator)
+        return tensor if _STATE.skipping else tensor.normal_(mean, std, generator=generator)
 
 
 def constant_(tensor: Tensor, val: float) -> Tensor:
     """One number everywhere."""
     with no_grad():
-        return tensor.fill_(val)
+        return tensor if _STATE.skipping else tensor.fill_(val)
 
 
 def ones_(tensor: Tensor) -> Tensor:
@@ -126,6 +145,8 @@ def trunc_normal_(
     """
     if not (a < b and std > 0):
         raise ArgumentError(f"trunc_normal_: needs a < b and std > 0, got a={a}, b={b}, std={std}")
+    if _STATE.skipping:
+        return tensor
     inside = 0.5 * (math.erf((b - mean) / std / math.sqrt(2)) - math.erf((a - mean) / std / math.sqrt(2)))
     peak = (max(a, min(mean, b)) - mean) / std
 
@@ -215,7 +236,7 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = N
     """
     if tensor.ndim < 2:
         raise ShapeError(f"orthogonal_: only tensors with 2 or more dimensions are supported, got {tensor.shape}")
-    if tensor.numel() == 0:
+    if tensor.numel() == 0 or _STATE.skipping:
         return tensor
     rows = tensor.shape[0]
     drawn = tensor.new_empty((rows, tensor.numel() // rows)).normal_(0, 1, generator=generator)
@@ -229,6 +250,8 @@ def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Gener
     """Normal with `std`, and in each column a share `sparsity` of zeros, at places drawn for each."""
     if tensor.ndim != 2:
         raise ShapeError(f"sparse_: only tensors with 2 dimensions are supported, got {tensor.shape}")
+    if _STATE.skipping:
+        return tensor
     zeros = math.ceil(sparsity * tensor.shape[0])
     normal_(tensor, 0, std, generator)
     order = tensor.new_empty(tensor.shape).uniform_(0, 1, generator=generator).detach().cpu().numpy().argsort(axis=0)
@@ -247,4 +270,4 @@ def bias_uniform_(bias: Tensor | None, weight: Tensor) -> None:
 
 def _write(tensor: Tensor, numbers: np.ndarray[Any, Any]) -> Tensor:
     with no_grad():
-        return tensor.copy_(tensor.new_tensor(numbers))
+        return tensor if _STATE.skipping else tensor.copy_(tensor.new_tensor(numbers))

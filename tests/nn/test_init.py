@@ -211,6 +211,18 @@ def test_other_layers_start_as_torchs():
     assert (norm.running_mean.tolist(), norm.running_var.tolist()) == ([0, 0], [1, 1])
 
 
+def test_a_model_about_to_be_loaded_need_not_be_filled():
+    before = medtorch.get_rng_state().tolist()
+    with init.skip_init():
+        layers = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Embedding(3, 4), nn.MultiheadAttention(4, 2))
+        for fill in (init.trunc_normal_, init.orthogonal_, init.dirac_, init.ones_):
+            fill(layers[0].weight)
+        init.sparse_(layers[1].weight, 0.5)
+    assert medtorch.get_rng_state().tolist() == before
+    assert all((p == 0).all().item() for p in layers.parameters())
+    assert not (nn.Linear(2, 2).weight == 0).any().item()
+
+
 def test_one_seed_makes_one_model():
     def made():
         medtorch.manual_seed(11)
