@@ -103,10 +103,12 @@ def test_brain_meshnet_on_a_whole_crop(shared_data):
     assert (logits.argmax(0) == reference["labels"]).mean() > 0.99999
 
 
-def test_brain_meshnet_loads_strictly_and_sees_its_whole_field(shared_data):
-    """The field of view is 2 x 135 + 1 voxels: a small crop has other borders, so only the labels' agreement is asked."""
+def test_brain_meshnet_on_a_small_crop(shared_data):
+    """Recorded: the same crop through PyTorch 2.13.0+cpu in float64, logits of three voxels."""
     model, reference = _meshnet(shared_data)
     low, high = reference["q01_q99"]
-    x = (reference["crop"][40:88, 40:88, 40:88].astype(np.float32) - low) / (high - low)
-    labels = _run(model, x[None, None]).numpy()[0].argmax(0)
-    assert (labels == reference["labels"][40:88, 40:88, 40:88]).mean() > 0.9
+    x = (reference["crop"][56:72, 56:72, 56:72].astype(np.float32) - low) / (high - low)
+    logits = _run(model, x[None, None]).numpy()[0]
+    found = np.stack([logits[:, 8, 8, 8], logits[:, 0, 0, 0], logits[:, 15, 3, 9]])
+    expected = [[71.42983, -36.86811, -44.76726], [54.22453, 33.85692, -64.96852], [-12.29117, -19.65352, 23.06318]]
+    assert np.abs(found - expected).max() < TOLERANCE * 70, "logits of size 70"

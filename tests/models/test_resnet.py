@@ -25,7 +25,7 @@ RECORDED = {
     "wide_resnet50_2": (320, "62665e9100f197a8"),
     "wide_resnet101_2": (626, "84330b7ebd470fb2"),
 }
-HEAVY = {"resnet152", "resnext101_32x8d", "resnext101_64x4d", "wide_resnet101_2"}
+HEAVY = {"wide_resnet50_2", "resnet101", "resnet152", "resnext101_32x8d", "resnext101_64x4d", "wide_resnet101_2"}
 
 
 @pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow if n in HEAVY else ()) for n in RECORDED])
