@@ -32,6 +32,7 @@ ARG SERVICE
 ARG VERSION
 ARG REVISION
 ARG BASE_IMAGE
+ARG BUNDLE_SHA256
 COPY --from=deps /opt/medtorch /opt/medtorch
 COPY bundle/ /opt/bundle/
 ENV PATH=/opt/medtorch/bin:/usr/local/bin:/usr/bin:/bin PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
@@ -40,7 +41,8 @@ LABEL org.opencontainers.image.title="${SERVICE}" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.licenses="Apache-2.0" \
-      org.opencontainers.image.base.name="${BASE_IMAGE}"
+      org.opencontainers.image.base.name="${BASE_IMAGE}" \
+      medtorch.bundle.sha256="${BUNDLE_SHA256}"
 USER 10001:10001
 WORKDIR /tmp
 ENTRYPOINT ["medtorch"]

@@ -29,10 +29,14 @@ runroot = "{folder}/run"
 
 @dataclass(frozen=True)
 class Engine:
-    """podman, buildah or docker, with the settings that this machine needs in its environment."""
+    """podman, buildah or docker, with the settings that this machine needs in its environment.
+
+    `storage` is the folder that keeps its images, None: the engine's own place.
+    """
 
     name: str
     settings: dict[str, str] = field(default_factory=dict)
+    storage: Path | None = None
 
     def build(
         self, context: Path, tag: str, arguments: dict[str, str], *, target: str = "", output: Path | None = None
@@ -90,7 +94,7 @@ def find_engine(work: Path, storage: Path | None = None) -> Engine:
     """
     settings = _settings(work, storage)
     for name in ("podman", "buildah", "docker"):
-        engine = Engine(name, {} if name == "docker" else settings)
+        engine = Engine(name) if name == "docker" else Engine(name, settings, storage)
         if shutil.which(name) and engine._try(["info"]) is not None:
             return engine
     raise ImageError("needs podman, buildah or a reachable docker; none of them answers here")
