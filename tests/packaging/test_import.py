@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import resource
+import statistics
+import subprocess
 import sys
 
 import pytest
@@ -42,3 +46,23 @@ def test_import_opens_no_network_and_starts_no_process_or_thread():
         "print(sorted(bad & set(seen)), threading.active_count(), 'import' in seen)"
     )
     assert python(code).stdout.strip() == "[] 1 True"
+
+
+def cpu_seconds(code: str, env: dict[str, str]) -> float:
+    """What a fresh interpreter used, in user and system mode: a busy machine changes this little, unlike wall time."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([sys.executable, "-c", code], env=env, check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+@pytest.mark.requirement("REQ-P-INS-001")
+def test_import_costs_little_more_than_numpy(evidence, tmp_path):
+    env = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    env |= {"PYTHONPYCACHEPREFIX": str(tmp_path), "OPENBLAS_NUM_THREADS": "1"}
+    codes = "import numpy", "import medtorch"
+    for code in codes:  # compile once
+        cpu_seconds(code, env)
+    pairs = [[cpu_seconds(code, env) for code in codes] for _ in range(9)]
+    ratios = [ours / numpys for numpys, ours in pairs]
+    evidence.measure("REQ-P-INS-001", statistics.median(ratios), ratios)
