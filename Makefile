@@ -13,7 +13,7 @@ PYTEST_ARGS ?=
 
 # Sets the native kernels in stone only when their sources change; an edit of a .py file needs no new install.
 BUILD_INPUTS := pyproject.toml CMakeLists.txt requirements/constraints.txt medtorch/_version.py scripts/setup.sh \
-	$(wildcard medtorch/core/backends/cpu/native/*)
+	$(wildcard medtorch/core/backends/cpu/native/* medtorch/core/backends/cpu/native/*/*)
 READY := $(VENV)/.medtorch-ready
 
 .PHONY: help setup demo test test-long lint format image validate lock clean
