@@ -141,7 +141,9 @@ class Node:
 class OpNode(Node):
     """A recorded op."""
 
-    def __init__(self, op: Op, inputs: tuple[Tensor | None, ...], needs: tuple[bool, ...], outputs: tuple[Tensor, ...]) -> None:
+    def __init__(
+        self, op: Op, inputs: tuple[Tensor | None, ...], needs: tuple[bool, ...], outputs: tuple[Tensor, ...]
+    ) -> None:
         edges = [edge_of(t) if need else None for t, need in zip(inputs, needs, strict=True)]  # type: ignore[arg-type]
         super().__init__(edges, [t.spec for t in outputs])
         self.op, self.needs = op, needs
@@ -184,10 +186,8 @@ class OpNode(Node):
         if want == "y_spec":
             return self.out_specs[0] if len(self.out_specs) == 1 else self.out_specs
         if want.endswith("_spec"):
-            specs = self.in_specs if self.op.variadic else self.in_specs[self.op.inputs.index(want[:-5])]
-            return specs
-        assert self.saved is not None
-        values = tuple(None if s is None else s.unpack(self) for s in self.saved[want])
+            return self.in_specs if self.op.variadic else self.in_specs[self.op.inputs.index(want[:-5])]
+        values = tuple(None if s is None else s.unpack(self) for s in (self.saved or {})[want])
         return values if (self.op.variadic and want != "y") or (want == "y" and len(values) > 1) else values[0]
 
 
@@ -283,7 +283,11 @@ def _bring_scalars(tensors: tuple[Tensor | None, ...]) -> tuple[tuple[Tensor | N
 
 
 def backward_pass(
-    roots: Sequence[tuple[Edge, Tensor]], *, retain_graph: bool, create_graph: bool, targets: Sequence[Edge] | None = None
+    roots: Sequence[tuple[Edge, Tensor]],
+    *,
+    retain_graph: bool,
+    create_graph: bool,
+    targets: Sequence[Edge] | None = None,
 ) -> list[Tensor | None]:
     """Send the gradients of `roots` to the leaves; or, with `targets`, collect those that arrive there instead."""
     wanted = None if targets is None else {(id(node), nr): None for node, nr in targets}
@@ -366,13 +370,19 @@ def _add(waiting: dict[int, list[Tensor | None]], node: Node, nr: int, grad: Ten
 def _root(tensor: Tensor, grad: Tensor | None, create_graph: bool) -> tuple[Edge, Tensor]:
     edge = edge_of(tensor)
     if edge is None:
-        raise AutogradError(f"backward: the tensor does not require grad and has no grad_fn{describe(tensor=tensor.spec)}")
+        raise AutogradError(
+            f"backward: the tensor does not require grad and has no grad_fn{describe(tensor=tensor.spec)}"
+        )
     if grad is None:
         if math.prod(tensor.shape) != 1:
-            raise AutogradError(f"backward: the gradient can be left out for a single number only{describe(tensor=tensor.spec)}")
+            raise AutogradError(
+                f"backward: the gradient can be left out for a single number only{describe(tensor=tensor.spec)}"
+            )
         return edge, tensor.detach().new_ones(tensor.shape)
     if grad.shape != tensor.shape:
-        raise AutogradError(f"backward: gradient and tensor differ in shape{describe(tensor=tensor.spec, gradient=grad.spec)}")
+        raise AutogradError(
+            f"backward: gradient and tensor differ in shape{describe(tensor=tensor.spec, gradient=grad.spec)}"
+        )
     return edge, grad if create_graph else grad.detach()
 
 
@@ -428,7 +438,8 @@ def grad(
 ) -> tuple[Tensor | None, ...]:
     """The gradients of `outputs` with respect to `inputs`; with `create_graph` they can be differentiated again.
 
-    Raises    AutogradError if an input is not part of the graph, unless `allow_unused` (None) or `materialize_grads` (zeros)
+    Raises    AutogradError if an input is not part of the graph, unless `allow_unused` (gives None) or
+              `materialize_grads` (gives zeros)
     Source    semantics of torch.autograd.grad
     """
     if is_grads_batched:
@@ -442,5 +453,7 @@ def grad(
         if dy is None and materialize_grads:
             found[place] = ins[place].detach().new_zeros(ins[place].shape)
         elif dy is None and not allow_unused:
-            raise AutogradError(f"grad: input {place} was not used for the outputs; allow_unused=True gives None for it")
+            raise AutogradError(
+                f"grad: input {place} was not used for the outputs; allow_unused=True gives None for it"
+            )
     return tuple(found)

@@ -14,7 +14,7 @@ import numpy as np
 from medtorch.core import dtypes
 from medtorch.core.backends import move
 from medtorch.core.devices import as_device
-from medtorch.core.dtypes import dtype as DType  # noqa: N812
+from medtorch.core.dtypes import dtype as DType
 from medtorch.core.promotion import result_type
 from medtorch.core.tensor import Tensor
 from medtorch.errors import ArgumentError, DtypeError
@@ -68,7 +68,9 @@ def _holds_arrays(data: Any) -> bool:
     return isinstance(data, (np.ndarray, np.floating))
 
 
-def tensor(data: Any, *, dtype: Any = None, device: Device = None, requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
+def tensor(
+    data: Any, *, dtype: Any = None, device: Device = None, requires_grad: bool = False, pin_memory: bool = False
+) -> Tensor:
     """A tensor of its own memory from numbers, nested sequences, an array or a tensor.
 
     Raises    ArgumentError for ragged data; DtypeError for what is no number
@@ -88,14 +90,25 @@ def from_numpy(ndarray: np.ndarray[Any, Any]) -> Tensor:
         raise ArgumentError(f"from_numpy: expected a numpy.ndarray, got {type(ndarray).__name__}")
     dtypes.from_numpy(ndarray.dtype)
     if not ndarray.dtype.isnative:
-        raise DtypeError(f"from_numpy: {ndarray.dtype} is not in this machine's byte order; use ndarray.astype(ndarray.dtype.newbyteorder('='))")
+        raise DtypeError(
+            f"from_numpy: {ndarray.dtype} is not in this machine's byte order; "
+            "use ndarray.astype(ndarray.dtype.newbyteorder('='))"
+        )
     return Tensor._from_array(ndarray, as_device("cpu"))
 
 
 def as_tensor(data: Any, dtype: Any = None, device: Device = None) -> Tensor:
     """A tensor that shares memory with `data` where it can."""
-    found = data if isinstance(data, Tensor) else from_numpy(data) if isinstance(data, np.ndarray) else tensor(data, dtype=dtype)
-    return found.to(device=found.device if device is None else device, dtype=None if dtype is None else dtypes.as_dtype(dtype))
+    found = (
+        data
+        if isinstance(data, Tensor)
+        else from_numpy(data)
+        if isinstance(data, np.ndarray)
+        else tensor(data, dtype=dtype)
+    )
+    return found.to(
+        device=found.device if device is None else device, dtype=None if dtype is None else dtypes.as_dtype(dtype)
+    )
 
 
 asarray = as_tensor
@@ -112,7 +125,9 @@ def from_dlpack(ext_tensor: Any) -> Tensor:
     return Tensor._from_array(array, place)
 
 
-def full(size: Any, fill_value: Any, *, dtype: Any = None, device: Device = None, requires_grad: bool = False) -> Tensor:
+def full(
+    size: Any, fill_value: Any, *, dtype: Any = None, device: Device = None, requires_grad: bool = False
+) -> Tensor:
     """All elements `fill_value`, in its own dtype unless another is given."""
     value = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
     wanted = dtypes.of_scalar(value) if dtype is None else dtypes.as_dtype(dtype)
@@ -131,7 +146,13 @@ def ones(*size: Any, dtype: Any = None, device: Device = None, requires_grad: bo
     return _wrap(np.ones(_shape(size), wanted.numpy), device, requires_grad)
 
 
-def empty(*size: Any, dtype: Any = None, device: Device = None, requires_grad: bool = False, memory_format: str = "contiguous_format") -> Tensor:
+def empty(
+    *size: Any,
+    dtype: Any = None,
+    device: Device = None,
+    requires_grad: bool = False,
+    memory_format: str = "contiguous_format",
+) -> Tensor:
     """Memory whose numbers are to be written; zeros, so that a forgotten one is the same on every run."""
     out = zeros(*size, dtype=dtype, device=device)
     return out.contiguous(memory_format).requires_grad_(requires_grad)
@@ -145,34 +166,57 @@ def _like(input: Tensor, value: Any, dtype: Any, device: Device, requires_grad: 
 
 
 def zeros_like(
-    input: Tensor, *, dtype: Any = None, device: Device = None, requires_grad: bool = False, memory_format: str = "preserve_format"
+    input: Tensor,
+    *,
+    dtype: Any = None,
+    device: Device = None,
+    requires_grad: bool = False,
+    memory_format: str = "preserve_format",
 ) -> Tensor:
     """zeros, with the shape, dtype and device of `input`."""
     return _like(input, 0, dtype, device, requires_grad, memory_format)
 
 
 def ones_like(
-    input: Tensor, *, dtype: Any = None, device: Device = None, requires_grad: bool = False, memory_format: str = "preserve_format"
+    input: Tensor,
+    *,
+    dtype: Any = None,
+    device: Device = None,
+    requires_grad: bool = False,
+    memory_format: str = "preserve_format",
 ) -> Tensor:
     """ones, with the shape, dtype and device of `input`."""
     return _like(input, 1, dtype, device, requires_grad, memory_format)
 
 
 def empty_like(
-    input: Tensor, *, dtype: Any = None, device: Device = None, requires_grad: bool = False, memory_format: str = "preserve_format"
+    input: Tensor,
+    *,
+    dtype: Any = None,
+    device: Device = None,
+    requires_grad: bool = False,
+    memory_format: str = "preserve_format",
 ) -> Tensor:
     """empty, with the shape, dtype and device of `input`."""
     return _like(input, 0, dtype, device, requires_grad, memory_format)
 
 
 def full_like(
-    input: Tensor, fill_value: Any, *, dtype: Any = None, device: Device = None, requires_grad: bool = False, memory_format: str = "preserve_format"
+    input: Tensor,
+    fill_value: Any,
+    *,
+    dtype: Any = None,
+    device: Device = None,
+    requires_grad: bool = False,
+    memory_format: str = "preserve_format",
 ) -> Tensor:
     """full, with the shape, dtype and device of `input`."""
     return _like(input, fill_value, dtype, device, requires_grad, memory_format)
 
 
-def arange(start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None, device: Device = None, requires_grad: bool = False) -> Tensor:
+def arange(
+    start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None, device: Device = None, requires_grad: bool = False
+) -> Tensor:
     """start, start + step, ... below `end`.
 
     Math      element i is start + i * step, computed in float64 (or int64) and rounded once
@@ -189,8 +233,10 @@ def arange(start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None, dev
     return _wrap((first + steps * step).astype(wanted.numpy), device, requires_grad)
 
 
-def linspace(start: Any, end: Any, steps: int, *, dtype: Any = None, device: Device = None, requires_grad: bool = False) -> Tensor:
-    """`steps` numbers evenly from `start` to `end`, both included; counted from the nearer end, so that it is symmetric."""
+def linspace(
+    start: Any, end: Any, steps: int, *, dtype: Any = None, device: Device = None, requires_grad: bool = False
+) -> Tensor:
+    """`steps` numbers evenly from `start` to `end`, both included; counted from the nearer end: symmetric."""
     if steps < 0:
         raise ArgumentError(f"linspace: steps must not be negative, got {steps}")
     a, b = (v.item() if isinstance(v, Tensor) else v for v in (start, end))
@@ -202,7 +248,14 @@ def linspace(start: Any, end: Any, steps: int, *, dtype: Any = None, device: Dev
 
 
 def logspace(
-    start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: Any = None, device: Device = None, requires_grad: bool = False
+    start: Any,
+    end: Any,
+    steps: int,
+    base: float = 10.0,
+    *,
+    dtype: Any = None,
+    device: Device = None,
+    requires_grad: bool = False,
 ) -> Tensor:
     """`base` to the power of `linspace(start, end, steps)`."""
     wanted = dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype)
@@ -210,14 +263,16 @@ def logspace(
     return _wrap(np.power(np.float64(base), powers).astype(wanted.numpy), device, requires_grad)
 
 
-def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Device = None, requires_grad: bool = False) -> Tensor:
+def eye(
+    n: int, m: int | None = None, *, dtype: Any = None, device: Device = None, requires_grad: bool = False
+) -> Tensor:
     """Ones on the diagonal, zeros elsewhere."""
     wanted = dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype)
     return _wrap(np.eye(n, n if m is None else m, dtype=wanted.numpy), device, requires_grad)
 
 
 def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
-    """`input` where `condition`, else `other`; with the condition alone, the places where it holds, one tensor a dim."""
+    """`input` where `condition`, else `other`; with the condition alone, where it holds, one tensor a dim."""
     if input is None and other is None:
         return condition.nonzero(as_tuple=True)
     if input is None or other is None:

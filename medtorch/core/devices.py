@@ -33,7 +33,7 @@ class device:  # noqa: N801  the public name is torch's
     type: str
     index: int | None
 
-    def __init__(self, type: str | device | int, index: int | None = None) -> None:  # noqa: A002
+    def __init__(self, type: str | device | int, index: int | None = None) -> None:
         if isinstance(type, device):
             kind, place = type.type, type.index
         elif isinstance(type, int):
@@ -60,7 +60,9 @@ class device:  # noqa: N801  the public name is torch's
         return self.type if self.index is None else f"{self.type}:{self.index}"
 
     def __repr__(self) -> str:
-        return f"device(type={self.type!r})" if self.index is None else f"device(type={self.type!r}, index={self.index})"
+        return (
+            f"device(type={self.type!r})" if self.index is None else f"device(type={self.type!r}, index={self.index})"
+        )
 
 
 CPU = device("cpu")

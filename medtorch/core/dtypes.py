@@ -46,6 +46,8 @@ class dtype:  # noqa: N801  the public name is torch's
         return self.name if self.name != "bool" else "bool_"
 
 
+DType = dtype  # for signatures where another `dtype` stands in the way
+
 bool_ = dtype("bool", 0, 1)
 uint8 = dtype("uint8", 1, 1)
 int8 = dtype("int8", 1, 1)
@@ -151,7 +153,7 @@ class finfo:  # noqa: N801
     resolution: float
     dtype: str
 
-    def __init__(self, type: dtype | None = None) -> None:  # noqa: A002
+    def __init__(self, type: DType | None = None) -> None:
         d = _default if type is None else type
         if not d.is_floating_point:
             raise DtypeError(f"finfo: {d!r} is not a floating-point dtype; use iinfo")
@@ -175,7 +177,7 @@ class iinfo:  # noqa: N801
     min: int
     dtype: str
 
-    def __init__(self, type: dtype) -> None:  # noqa: A002
+    def __init__(self, type: DType) -> None:
         if type.category != 1:
             raise ArgumentError(f"iinfo: {type!r} is not a whole-number dtype")
         bits = type.itemsize * 8

@@ -58,7 +58,7 @@ def bernoulli_(self: Tensor, p: Any = 0.5, *, generator: Streaming | None = None
 
 
 def random_(self: Tensor, from_: int = 0, to: int | None = None, *, generator: Streaming | None = None) -> Tensor:
-    """Fill with whole numbers from `from_` to `to` - 1; of one number given, below it; of none, of the dtype's whole range."""
+    """Fill with whole numbers from `from_` to `to` - 1; given one, below it; none, the dtype's whole range."""
     limit = {"float16": 2**11, "bfloat16": 2**8, "float32": 2**24, "float64": 2**53, "bool": 2}
     widest = limit.get(self.dtype.name) or dtypes.iinfo(self.dtype).max + (self.dtype is not dtypes.int64)
     low, high = (from_, to) if to is not None else (0, from_ or widest)

@@ -84,20 +84,25 @@ def assign(target: Tensor, value: Tensor, name: str) -> Tensor:
         raise ShapeError(f"{name}: the result does not fit{describe(tensor=target.spec, result=value.spec)}")
     if value.dtype is not target.dtype:
         if not dtypes.can_cast(value.dtype, target.dtype):
-            raise DtypeError(f"{name}: result {value.dtype.name} cannot be written into {target.dtype.name}{describe(tensor=target.spec)}")
+            raise DtypeError(
+                f"{name}: result {value.dtype.name} cannot be written into {target.dtype.name}"
+                f"{describe(tensor=target.spec)}"
+            )
         value = value.to(target.dtype)
     needs_history = STATE.grad and (target.requires_grad or value.requires_grad)
     if needs_history and target._view_kind:
-        raise AutogradError(f"{name}: this view was made {target._view_kind} and cannot be changed in place{describe(tensor=target.spec)}")
-    node = None
-    if needs_history and target._base is not None:
-        operands = (target._base, value)
-        needs = (target._base.requires_grad, value.requires_grad)
-        node = OpNode(SetView(target._view_ops), operands, needs, (target._base,))
+        raise AutogradError(
+            f"{name}: this view was made {target._view_kind} and cannot be changed in place"
+            f"{describe(tensor=target.spec)}"
+        )
+    node, base = None, target._base
+    if needs_history and base is not None:
+        needs = (base.requires_grad, value.requires_grad)
+        node = OpNode(SetView(target._view_ops), (base, value), needs, (base,))
     write(target, value)
     target._counter[0] += 1
-    if node is not None:
-        target._base._set_node(node, 0)
+    if node is not None and base is not None:
+        base._set_node(node, 0)
         refresh_view(target)
     elif needs_history:
         target._set_node(value.grad_fn, value._output_nr)

@@ -1,7 +1,7 @@
 """The contract of a backend: one list of kernels, the same names everywhere.
 
-A kernel gets arrays that were checked and promoted and returns new arrays (or views, where its op says so). It knows nothing of
-gradients. What each computes is written at its op; the reference backend is the plain text of it.
+A kernel gets arrays that were checked and promoted and returns new arrays (or views, where its op says so). It knows
+nothing of gradients. What each computes is written at its op; the reference backend is the plain text of it.
 
 Requires  REQ-F-OPS-001
 """
@@ -271,6 +271,4 @@ class Kernels(Protocol):
 
     # unfold
     def unfold(self, x: Array, kernel: Shape, dilation: Shape, padding: Shape, stride: Shape) -> Array: ...
-    def fold(
-        self, x: Array, size: Shape, kernel: Shape, dilation: Shape, padding: Shape, stride: Shape
-    ) -> Array: ...
+    def fold(self, x: Array, size: Shape, kernel: Shape, dilation: Shape, padding: Shape, stride: Shape) -> Array: ...

@@ -46,7 +46,13 @@ def set_printoptions(
     if profile is not None and profile not in profiles:
         raise ArgumentError(f"set_printoptions: profile must be one of {', '.join(profiles)}, got {profile!r}")
     base = _options if profile is None else profiles[profile]
-    given = {"precision": precision, "threshold": threshold, "edgeitems": edgeitems, "linewidth": linewidth, "sci_mode": sci_mode}
+    given: dict[str, Any] = {
+        "precision": precision,
+        "threshold": threshold,
+        "edgeitems": edgeitems,
+        "linewidth": linewidth,
+        "sci_mode": sci_mode,
+    }
     _options = replace(base, **{name: value for name, value in given.items() if value is not None})
 
 
@@ -89,7 +95,7 @@ def _numbers(array: np.ndarray[Any, Any]) -> str:
 
 
 def _float_form(values: np.ndarray[Any, Any], o: _Options) -> Any:
-    """Whole numbers as `1.`, others with `precision` digits, in powers of ten where sizes differ too much; one width."""
+    """Whole numbers as `1.`, others with `precision` digits, in powers of ten where sizes differ a lot; one width."""
     shown = values.ravel()
     if shown.size > o.threshold:
         index = np.unique(np.concatenate([np.arange(o.edgeitems), shown.size - 1 - np.arange(o.edgeitems)]))

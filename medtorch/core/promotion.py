@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from medtorch.core import dtypes
 from medtorch.core.dtypes import dtype
+from medtorch.errors import ArgumentError
 
 if TYPE_CHECKING:
     from medtorch.core.ops.op import Op
@@ -33,7 +34,8 @@ def result_type(*values: Any) -> dtype:
             continue
         own = _together(rank)
         found = own if found is None or own.category > found.category else found
-    assert found is not None
+    if found is None:
+        raise ArgumentError("result_type: needs at least one tensor or number")
     return found
 
 
@@ -53,6 +55,10 @@ def promote(op: Op, inputs: Sequence[Any]) -> tuple[Tensor | None, ...]:
         wanted = dtypes.get_default_dtype()
     like = next(v for v in inputs if hasattr(v, "_run"))
     return tuple(
-        v if v is None else (v if v.dtype is wanted else v.to(wanted)) if hasattr(v, "_run") else like._scalar(v, wanted)
+        v
+        if v is None
+        else (v if v.dtype is wanted else v.to(wanted))
+        if hasattr(v, "_run")
+        else like._scalar(v, wanted)
         for v in inputs
     )

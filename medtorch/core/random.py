@@ -88,7 +88,9 @@ def set_rng_state(new_state: Tensor) -> None:
     default_generator.set_state(new_state)
 
 
-def _new(values: np.ndarray[Any, Any], dtype: Any, device: Any, requires_grad: bool, fallback: dtypes.dtype | None = None) -> Tensor:
+def _new(
+    values: np.ndarray[Any, Any], dtype: Any, device: Any, requires_grad: bool, fallback: dtypes.dtype | None = None
+) -> Tensor:
     wanted = dtypes.as_dtype(dtype) if dtype is not None else fallback or dtypes.get_default_dtype()
     place = as_device(device)
     array = values.astype(wanted.numpy)
@@ -102,13 +104,17 @@ def _floating(dtype: Any, name: str) -> dtypes.dtype:
     return wanted
 
 
-def rand(*size: Any, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def rand(
+    *size: Any, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
     """Uniform on [0, 1)."""
     wanted = _floating(dtype, "rand")
     return _new(stream_of(generator).uniform(_shape(size), wanted), wanted, device, requires_grad)
 
 
-def randn(*size: Any, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def randn(
+    *size: Any, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
     """Standard normal."""
     return _new(stream_of(generator).normal(_shape(size)), _floating(dtype, "randn"), device, requires_grad)
 
@@ -127,53 +133,105 @@ def randint(
     first, last, shape = (0, low, high) if size is None else (low, high, size)
     if shape is None or not isinstance(last, (int, np.integer)):
         raise ArgumentError("randint: takes (high, size) or (low, high, size)")
-    return _new(stream_of(generator).integers(first, int(last), _shape((shape,))), dtype, device, requires_grad, dtypes.int64)
+    return _new(
+        stream_of(generator).integers(first, int(last), _shape((shape,))), dtype, device, requires_grad, dtypes.int64
+    )
 
 
-def randperm(n: int, *, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def randperm(
+    n: int, *, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
     """The whole numbers below n in random order."""
     return _new(stream_of(generator).permutation(n), dtype, device, requires_grad, dtypes.int64)
 
 
-def rand_like(input: Tensor, *, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def rand_like(
+    input: Tensor,
+    *,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """rand, with the shape, dtype and device of `input`."""
-    return rand(tuple(input.shape), generator=generator, dtype=dtype or input.dtype, device=device or input.device, requires_grad=requires_grad)
+    return rand(
+        tuple(input.shape),
+        generator=generator,
+        dtype=dtype or input.dtype,
+        device=device or input.device,
+        requires_grad=requires_grad,
+    )
 
 
-def randn_like(input: Tensor, *, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def randn_like(
+    input: Tensor,
+    *,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """randn, with the shape, dtype and device of `input`."""
-    return randn(tuple(input.shape), generator=generator, dtype=dtype or input.dtype, device=device or input.device, requires_grad=requires_grad)
+    return randn(
+        tuple(input.shape),
+        generator=generator,
+        dtype=dtype or input.dtype,
+        device=device or input.device,
+        requires_grad=requires_grad,
+    )
 
 
-def randint_like(input: Tensor, low: int, high: int | None = None, *, generator: Generator | None = None, dtype: Any = None, device: Any = None) -> Tensor:
+def randint_like(
+    input: Tensor,
+    low: int,
+    high: int | None = None,
+    *,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    device: Any = None,
+) -> Tensor:
     """randint, with the shape, dtype and device of `input`."""
     first, last = (0, low) if high is None else (low, high)
-    return randint(first, last, tuple(input.shape), generator=generator, dtype=dtype or input.dtype, device=device or input.device)
+    return randint(
+        first, last, tuple(input.shape), generator=generator, dtype=dtype or input.dtype, device=device or input.device
+    )
 
 
-def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Generator | None = None, dtype: Any = None, device: Any = None) -> Tensor:
-    """Normal with the given mean and standard deviation: of a size, or one number for each element of the tensors given."""
+def normal(
+    mean: Any = 0.0,
+    std: Any = 1.0,
+    size: Any = None,
+    *,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    device: Any = None,
+) -> Tensor:
+    """Normal with the given mean and standard deviation: of a size, or one for each element of the tensors given."""
     for name, value in (("mean", mean), ("std", std)):
         if size is not None and isinstance(value, Tensor):
             raise ArgumentError(f"normal: a size goes with numbers, got a tensor as {name}")
     if not isinstance(std, Tensor) and std < 0:
         raise ArgumentError(f"normal: std must not be negative, got {std}")
     if size is not None:
-        return randn(size, generator=generator, dtype=dtype, device=device) * std + mean
-    like = mean + std * 0 if isinstance(mean, Tensor) else std * 0 + mean
+        return randn(size, generator=generator, dtype=dtype, device=device) * std + mean  # type: ignore[no-any-return]
+    like: Any = mean + std * 0 if isinstance(mean, Tensor) else std * 0 + mean
     if not isinstance(like, Tensor):
         raise ArgumentError("normal: needs a size or a tensor")
-    return randn_like(like, generator=generator) * std + mean
+    return randn_like(like, generator=generator) * std + mean  # type: ignore[no-any-return]
 
 
 def bernoulli(input: Tensor, *, generator: Generator | None = None) -> Tensor:
     """1 with the probability in `input`, else 0."""
     if bool(((input < 0) | (input > 1)).any()):
         raise ArgumentError("bernoulli: probabilities must lie in [0, 1]")
-    return (rand(tuple(input.shape), generator=generator, dtype=dtypes.float64, device=input.device) < input).to(input.dtype)
+    return (rand(tuple(input.shape), generator=generator, dtype=dtypes.float64, device=input.device) < input).to(
+        input.dtype
+    )
 
 
-def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, generator: Generator | None = None) -> Tensor:
+def multinomial(
+    input: Tensor, num_samples: int, replacement: bool = False, *, generator: Generator | None = None
+) -> Tensor:
     """Places drawn with probabilities as the weights in the last dim.
 
     Shapes    (n,) -> (num_samples,);  (m, n) -> (m, num_samples)

@@ -42,7 +42,10 @@ def broadcast_shapes(*shapes: Shape | int) -> Shape:
         for place, size in enumerate(shape, offset):
             if size != 1:
                 if out[place] not in (1, size):
-                    raise ShapeError(f"shapes {', '.join(map(str, shapes))} do not broadcast: size {out[place]} meets {size} at dim {place}")
+                    raise ShapeError(
+                        f"shapes {', '.join(map(str, shapes))} do not broadcast: "
+                        f"size {out[place]} meets {size} at dim {place}"
+                    )
                 out[place] = size
     return tuple(out)
 
@@ -62,10 +65,10 @@ def infer_view(shape: Shape, wanted: Sequence[int], *, op: str) -> Shape:
     known = math.prod(size for size in wanted if size != -1)
     if -1 in wanted:
         if known == 0 or total % known:
-            raise ShapeError(f"{op}: shape {tuple(wanted)} does not fit {total} elements of shape {shape}")
+            raise ShapeError(f"{op}: shape {tuple(wanted)} does not fit {total} elements of shape {tuple(shape)}")
         return tuple(total // known if size == -1 else size for size in wanted)
     if known != total:
-        raise ShapeError(f"{op}: shape {tuple(wanted)} does not fit {total} elements of shape {shape}")
+        raise ShapeError(f"{op}: shape {tuple(wanted)} does not fit {total} elements of shape {tuple(shape)}")
     return tuple(wanted)
 
 
@@ -138,7 +141,9 @@ def as_tuple(value: int | Sequence[int], n: int, *, op: str, name: str) -> Shape
     return out
 
 
-def window_output(size: int, kernel: int, stride: int, padding: tuple[int, int], dilation: int, *, ceil_mode: bool = False) -> int:
+def window_output(
+    size: int, kernel: int, stride: int, padding: tuple[int, int], dilation: int, *, ceil_mode: bool = False
+) -> int:
     """How many windows fit along one dim; with `ceil_mode` a last one may hang over, but must start inside.
 
     Math      floor((size + before + after - dilation * (kernel - 1) - 1) / stride) + 1

@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass
 
 from medtorch.core.devices import device
-from medtorch.core.dtypes import dtype
+from medtorch.core.dtypes import DType
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class Spec:
     """Shape, dtype and device of a tensor."""
 
     shape: tuple[int, ...]
-    dtype: dtype
+    dtype: DType
     device: device
 
     @property
@@ -31,7 +31,7 @@ class Spec:
     def with_shape(self, shape: tuple[int, ...]) -> Spec:
         return Spec(shape, self.dtype, self.device)
 
-    def with_dtype(self, new: dtype) -> Spec:
+    def with_dtype(self, new: DType) -> Spec:
         return Spec(self.shape, new, self.device)
 
     def __str__(self) -> str:

@@ -1,11 +1,11 @@
-"""A stream of random numbers that is the same on every machine: raw bits of a counter-based generator, turned into numbers here.
+"""A stream of random numbers that is the same on every machine: a counter-based generator's bits, made numbers here.
 
 Math      uniform: the top 24 (float32) or 53 (float64) bits over 2^24 or 2^53, in [0, 1)
           normal: Box-Muller in float64, both numbers of a pair used
           whole numbers: 64 random bits, multiplied down to the range (bias below 2^-32 for ranges below 2^32)
           permutation: the order of 64-bit keys
-Source    Salmon et al., Parallel random numbers: as easy as 1, 2, 3, SC 2011 (Philox, through numpy.random.Philox, whose raw
-          stream is fixed); Box & Muller 1958, Ann. Math. Stat. 29, 610-611
+Source    Salmon et al., Parallel random numbers: as easy as 1, 2, 3, SC 2011 (Philox, through numpy.random.Philox, whose
+          raw stream is fixed); Box & Muller 1958, Ann. Math. Stat. 29, 610-611
 Requires  REQ-F-TEN-008
 """
 
@@ -31,7 +31,7 @@ class Stream:
         self._lock = threading.Lock()
 
     def bits(self, count: int) -> np.ndarray[Any, np.dtype[np.uint64]]:
-        """The next `count` 64-bit words. Every call starts at a fresh count, so calls do not depend on how others were cut."""
+        """The next `count` 64-bit words. Every call starts at a fresh count of the generator."""
         with self._lock:
             source = np.random.Philox(key=[self.seed, _KEY], counter=self.taken)
             self.taken += -(-count // _WORDS)

@@ -1,7 +1,7 @@
 """Tensor: an array, the device it lies on, and its place on the tape.
 
-The methods are the functions of medtorch/core/ops, bound here by name, one line each: to see what `Tensor.softmax` does, open
-`softmax` in its family's file. Only what belongs to the tensor itself is written out below.
+The methods are the functions of medtorch/core/ops, bound here by name, one line each: to see what `Tensor.softmax` does,
+open `softmax` in its family's file. Only what belongs to the tensor itself is written out below.
 
 Source    semantics of torch.Tensor
 Requires  REQ-F-TEN-005
@@ -19,7 +19,7 @@ import numpy as np
 from medtorch.core import assignment, autograd, dtypes, fills, printing, shapes
 from medtorch.core.backends import kernels_for, move
 from medtorch.core.devices import as_device, device
-from medtorch.core.dtypes import dtype
+from medtorch.core.dtypes import DType
 from medtorch.core.handles import RemovableHandle
 from medtorch.core.inplace import inplace, overwrite, refresh_view
 from medtorch.core.modes import STATE
@@ -40,8 +40,8 @@ from medtorch.core.ops import (
     matmul as matmul_ops,
 )
 from medtorch.core.ops import shape as shape_ops
-from medtorch.core.ops.copy import Cast, Clone, Move
 from medtorch.core.ops import softmax as softmax_ops
+from medtorch.core.ops.copy import Cast, Clone, Move
 from medtorch.core.ops.op import Op
 from medtorch.core.spec import Spec, describe
 from medtorch.errors import ArgumentError, AutogradError, DeviceError, DtypeError, ShapeError
@@ -93,7 +93,7 @@ class Tensor:
         """A plain tensor over a kernel's result; NumPy hands out scalars where a 0-d array is meant."""
         return Tensor._from_array(array if hasattr(array, "__setitem__") else np.asarray(array), place)
 
-    def _scalar(self, value: Any, wanted: dtype) -> Tensor:
+    def _scalar(self, value: Any, wanted: DType) -> Tensor:
         """A number as a 0-d tensor beside this one."""
         return Tensor._from_array(move(np.asarray(value, wanted.numpy), self._device), self._device)
 
@@ -127,7 +127,7 @@ class Tensor:
         return Size(self._array.shape)
 
     @property
-    def dtype(self) -> dtype:
+    def dtype(self) -> DType:
         return dtypes.from_numpy(self._array.dtype)
 
     @property
@@ -225,9 +225,13 @@ class Tensor:
                 raise AutogradError("requires_grad can be changed for leaves only; use detach() to leave the graph")
             return self
         if requires_grad and not self.dtype.is_floating_point:
-            raise DtypeError(f"requires_grad_: only floating-point tensors can require gradients{describe(tensor=self.spec)}")
+            raise DtypeError(
+                f"requires_grad_: only floating-point tensors can require gradients{describe(tensor=self.spec)}"
+            )
         if requires_grad and self._inference and not STATE.inference:
-            raise AutogradError("requires_grad_: an inference tensor cannot require gradients; make a normal one with clone()")
+            raise AutogradError(
+                "requires_grad_: an inference tensor cannot require gradients; make a normal one with clone()"
+            )
         self._leaf_requires_grad = bool(requires_grad)
         return self
 
@@ -335,7 +339,11 @@ class Tensor:
 
     def type(self, dtype: Any = None, non_blocking: bool = False) -> Any:
         """The type's name, or this tensor cast to `dtype`."""
-        return f"medtorch.{self.dtype.name}" if dtype is None else self.to(dtypes.as_dtype(dtype), non_blocking=non_blocking)
+        return (
+            f"medtorch.{self.dtype.name}"
+            if dtype is None
+            else self.to(dtypes.as_dtype(dtype), non_blocking=non_blocking)
+        )
 
     def type_as(self, other: Tensor) -> Tensor:
         return self.to(other.dtype)
@@ -373,21 +381,21 @@ class Tensor:
     def __copy__(self) -> Tensor:
         return self.detach().requires_grad_(self.requires_grad)
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:  # type: ignore[valid-type]
+    def __deepcopy__(self, memo: dict[Any, Any]) -> Tensor:
         """A leaf of its own. Raises AutogradError for a tensor that is computed."""
         if not self.is_leaf:
             raise AutogradError("deepcopy: only leaves can be copied deeply; use clone()")
-        if id(self) not in memo:  # type: ignore[operator]
+        if id(self) not in memo:
             out = type(self)._from_array(self._array.copy(), self._device)
             out.__dict__.update({k: v for k, v in self.__dict__.items() if not k.startswith("_") and k != "grad"})
             out._leaf_requires_grad = self._leaf_requires_grad
             out.grad = None if self.grad is None else self.grad.detach().clone()
-            memo[id(self)] = out  # type: ignore[index]
-        return memo[id(self)]  # type: ignore[index,no-any-return]
+            memo[id(self)] = out
+        return memo[id(self)]  # type: ignore[no-any-return]
 
     # -- to and from Python and NumPy -----------------------------------------------------------------------------
 
-    def numpy(self, *, force: bool = False) -> np.ndarray[Any, Any]:
+    def numpy(self, *, force: Any = False) -> np.ndarray[Any, Any]:
         """The same memory as a NumPy array; with `force` detached and brought to the CPU first."""
         if force:
             return np.asarray(move(self._array, as_device("cpu")))
@@ -434,7 +442,9 @@ class Tensor:
 
     def __bool__(self) -> bool:  # type: ignore[valid-type]
         if self.numel() != 1:
-            raise ShapeError(f"bool: the truth of several elements is ambiguous; use any() or all(){describe(tensor=self.spec)}")
+            raise ShapeError(
+                f"bool: the truth of several elements is ambiguous; use any() or all(){describe(tensor=self.spec)}"
+            )
         return bool(self.item())
 
     def __float__(self) -> float:  # type: ignore[valid-type]
@@ -465,7 +475,12 @@ class Tensor:
         """Travel between processes as an array. Raises AutogradError for a tensor that is computed."""
         if not self.is_leaf:
             raise AutogradError("only leaves can be sent to another process; use detach()")
-        return _rebuild, (type(self), np.asarray(move(self._array, as_device("cpu"))), str(self._device), self._leaf_requires_grad)
+        return _rebuild, (
+            type(self),
+            np.asarray(move(self._array, as_device("cpu"))),
+            str(self._device),
+            self._leaf_requires_grad,
+        )
 
     # -- new tensors like this one --------------------------------------------------------------------------------
 
@@ -475,7 +490,9 @@ class Tensor:
         place = self._device if device is None else as_device(device)
         return Tensor._from_array(move(array, place), place).requires_grad_(requires_grad)
 
-    def new_full(self, size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: Any = False) -> Tensor:
+    def new_full(
+        self, size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: Any = False
+    ) -> Tensor:
         wanted = self.dtype if dtype is None else dtypes.as_dtype(dtype)
         place = self._device if device is None else as_device(device)
         lengths = (size,) if isinstance(size, (int, np.integer)) else tuple(size)
@@ -807,15 +824,15 @@ def _moved(tensor: Tensor, place: device) -> Tensor:
     return out
 
 
-def _to_arguments(tensor: Tensor, *args: Any, **kwargs: Any) -> tuple[dtype, device, bool, str | None]:
+def _to_arguments(tensor: Tensor, *args: Any, **kwargs: Any) -> tuple[DType, device, bool, str | None]:
     """dtype, device, copy and layout out of the many ways that torch's `to` can be called."""
     wanted, place = tensor.dtype, tensor.device
     names = ["non_blocking", "copy"]
-    options = {"copy": False, "memory_format": None, "non_blocking": False}
+    options: dict[str, Any] = {"copy": False, "memory_format": None, "non_blocking": False}
     for position, value in enumerate(args):
         if isinstance(value, Tensor):
             wanted, place = value.dtype, value.device
-        elif isinstance(value, dtype) or value in (bool, int, float):
+        elif isinstance(value, DType) or value in (bool, int, float):
             wanted = dtypes.as_dtype(value)
         elif isinstance(value, bool) and position:
             options[names.pop(0)] = value
@@ -833,4 +850,4 @@ def _to_arguments(tensor: Tensor, *args: Any, **kwargs: Any) -> tuple[dtype, dev
         else:
             raise ArgumentError(f"to: unknown argument {name!r}")
     layout = None if options["memory_format"] in (None, "preserve_format") else options["memory_format"]
-    return wanted, place, bool(options["copy"]), layout  # type: ignore[return-value]
+    return wanted, place, bool(options["copy"]), layout

@@ -10,7 +10,7 @@ from medtorch import nn
 from medtorch.core.ops.shape import flatten
 from medtorch.core.tensor import Tensor
 from medtorch.models.resnet import conv3x3
-from medtorch.nn import functional as F  # noqa: N812
+from medtorch.nn import functional as F
 
 
 class PaddedShortcut(nn.Module):

@@ -16,7 +16,9 @@ _EPS = 1e-3
 class Conv(nn.Module):
     """A convolution without bias that keeps the size at stride 1."""
 
-    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, stride: int = 1, dilation: int = 1) -> None:
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel_size: int, stride: int = 1, dilation: int = 1
+    ) -> None:
         super().__init__()
         padding = (kernel_size - 1) // 2 * dilation
         self.conv = nn.Conv2d(in_channels, out_channels, kernel_size, stride, padding, dilation, bias=False)

@@ -18,7 +18,9 @@ _DILATIONS = (1, 2, 3, 4, 5, 6, 7, 8, 12, 16, 12, 8, 7, 6, 5, 4, 3, 2, 1)
 class MeshNet(nn.Module):
     """Shapes    (n, in_channels, d, h, w) -> (n, num_classes, d, h, w)"""
 
-    def __init__(self, num_classes: int = 3, in_channels: int = 1, channels: int = 15, dilations: Sequence[int] = _DILATIONS) -> None:
+    def __init__(
+        self, num_classes: int = 3, in_channels: int = 1, channels: int = 15, dilations: Sequence[int] = _DILATIONS
+    ) -> None:
         super().__init__()
         widths = (in_channels, *(channels,) * len(dilations))
         blocks = [_block(a, channels, d) for a, d in zip(widths, dilations, strict=False)]
@@ -33,6 +35,8 @@ def _block(in_channels: int, out_channels: int, dilation: int) -> nn.Sequential:
     return nn.Sequential(conv, nn.BatchNorm3d(out_channels), nn.ELU())
 
 
-def meshnet(num_classes: int = 3, in_channels: int = 1, channels: int = 15, dilations: Sequence[int] = _DILATIONS) -> MeshNet:
+def meshnet(
+    num_classes: int = 3, in_channels: int = 1, channels: int = 15, dilations: Sequence[int] = _DILATIONS
+) -> MeshNet:
     """MeshNet."""
     return MeshNet(num_classes, in_channels, channels, dilations)

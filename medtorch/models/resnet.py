@@ -47,7 +47,9 @@ class BasicBlock(nn.Module):
     ) -> None:
         super().__init__()
         if groups != 1 or base_width != 64 or dilation != 1:
-            raise ArgumentError(f"BasicBlock: groups, width and dilation are fixed at 1, 64, 1; got {groups}, {base_width}, {dilation}")
+            raise ArgumentError(
+                f"BasicBlock: groups, width and dilation are fixed at 1, 64, 1; got {groups}, {base_width}, {dilation}"
+            )
         self.conv1 = conv3x3(inplanes, planes, stride)
         self.bn1 = norm_layer(planes)
         self.relu = nn.ReLU(inplace=True)
@@ -136,9 +138,6 @@ class ResNet(nn.Module):
         for m in self.modules():
             if isinstance(m, nn.Conv2d):
                 nn.init.kaiming_normal_(m.weight, mode="fan_out", nonlinearity="relu")
-            elif isinstance(m, (nn.BatchNorm2d, nn.GroupNorm)):
-                nn.init.constant_(m.weight, 1)
-                nn.init.constant_(m.bias, 0)
         if zero_init_residual:  # each branch starts as nothing: Goyal et al. 2017, arXiv 1706.02677
             for m in self.modules():
                 last = m.bn3 if isinstance(m, Bottleneck) else m.bn2 if isinstance(m, BasicBlock) else None
@@ -160,7 +159,9 @@ class ResNet(nn.Module):
         shared = (self.groups, self.base_width)
         made = [block(self.inplanes, planes, stride, downsample, *shared, before, self._norm_layer)]
         self.inplanes = planes * block.expansion
-        made += [block(self.inplanes, planes, 1, None, *shared, self.dilation, self._norm_layer) for _ in range(1, blocks)]
+        made += [
+            block(self.inplanes, planes, 1, None, *shared, self.dilation, self._norm_layer) for _ in range(1, blocks)
+        ]
         return nn.Sequential(*made)
 
     def forward(self, x: Tensor) -> Tensor:

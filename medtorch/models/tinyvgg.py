@@ -26,7 +26,11 @@ class TinyVGG(nn.Module):
 
 def _block(in_channels: int, out_channels: int) -> nn.Sequential:
     return nn.Sequential(
-        nn.Conv2d(in_channels, out_channels, 3), nn.ReLU(), nn.Conv2d(out_channels, out_channels, 3), nn.ReLU(), nn.MaxPool2d(2)
+        nn.Conv2d(in_channels, out_channels, 3),
+        nn.ReLU(),
+        nn.Conv2d(out_channels, out_channels, 3),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
     )
 
 

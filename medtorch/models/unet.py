@@ -13,7 +13,7 @@ from medtorch import nn
 from medtorch.core.ops.shape import cat
 from medtorch.core.tensor import Tensor
 from medtorch.errors import ArgumentError, ShapeError
-from medtorch.nn import functional as F  # noqa: N812
+from medtorch.nn import functional as F
 
 Layer = Callable[..., nn.Module]
 
@@ -42,9 +42,13 @@ class _Parts:
     """The layers that a configuration stands for."""
 
     def __init__(self, dims: int, norm: str, activation: str, dropout: float) -> None:
-        for name, value, known in (("dims", dims, _CONV), ("norm", norm, _NORM), ("activation", activation, _ACTIVATION)):
+        for name, value, known in (
+            ("dims", dims, _CONV),
+            ("norm", norm, _NORM),
+            ("activation", activation, _ACTIVATION),
+        ):
             if value not in known:
-                raise ArgumentError(f"unet: {name} must be one of {', '.join(map(str, known))}, got {value!r}")  # type: ignore[call-overload]
+                raise ArgumentError(f"unet: {name} must be one of {', '.join(map(str, known))}, got {value!r}")
         self.dims, self.norm, self.activation, self.dropout = dims, norm, activation, dropout
 
     def double_conv(self, in_channels: int, out_channels: int) -> nn.Sequential:
@@ -80,7 +84,11 @@ class Up(nn.Module):
         if mode not in ("transpose", "interpolate"):
             raise ArgumentError(f"unet: up must be 'transpose' or 'interpolate', got {mode!r}")
         self.smooth = _SMOOTH[parts.dims] if mode == "interpolate" else None
-        self.up = _UP[parts.dims](in_channels, out_channels, 2, stride=2) if mode == "transpose" else _CONV[parts.dims](in_channels, out_channels, 1)
+        self.up = (
+            _UP[parts.dims](in_channels, out_channels, 2, stride=2)
+            if mode == "transpose"
+            else _CONV[parts.dims](in_channels, out_channels, 1)
+        )
         self.conv = parts.double_conv(2 * out_channels, out_channels)
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:

@@ -80,7 +80,9 @@ def test_a_second_pass_needs_retain_graph():
 
 def test_backward_of_several_numbers_needs_a_gradient():
     x = leaf([1.0, 2.0])
-    with pytest.raises(AutogradError, match=r"can be left out for a single number only\n  tensor  \(2,\)  float64  cpu"):
+    with pytest.raises(
+        AutogradError, match=r"can be left out for a single number only\n  tensor  \(2,\)  float64  cpu"
+    ):
         (x * 2).backward()
     with pytest.raises(AutogradError, match="gradient and tensor differ in shape"):
         (x * 2).backward(medtorch.ones(3, dtype=medtorch.float64))
@@ -225,7 +227,9 @@ class TestInPlace:
         y = x.exp()
         z = y * y
         y.add_(1)
-        with pytest.raises(ModifiedError, match=r"^MulBackward0: a tensor saved for backward was changed in place: it is at version 1"):
+        with pytest.raises(
+            ModifiedError, match=r"^MulBackward0: a tensor saved for backward was changed in place: it is at version 1"
+        ):
             z.sum().backward()
 
     def test_a_change_that_backward_does_not_need_is_fine(self):
@@ -304,7 +308,9 @@ class TestInPlace:
 
     def test_leaves_are_protected_while_recording(self):
         x = leaf([1.0])
-        with pytest.raises(AutogradError, match="add_: a leaf that requires grad cannot be changed in place while recording"):
+        with pytest.raises(
+            AutogradError, match="add_: a leaf that requires grad cannot be changed in place while recording"
+        ):
             x.add_(1)
         with pytest.raises(AutogradError, match="mul_: a view of a leaf that requires grad"):
             x.view(1, 1).mul_(2)
@@ -321,7 +327,9 @@ class TestInPlace:
             view.mul_(leaf([2.0]))
 
     def test_elements_that_share_memory_cannot_be_changed(self):
-        with pytest.raises(medtorch.errors.ShapeError, match="several elements of the tensor share one place in memory"):
+        with pytest.raises(
+            medtorch.errors.ShapeError, match="several elements of the tensor share one place in memory"
+        ):
             medtorch.zeros(1, 3).expand(2, 3).add_(1)
 
     def test_a_result_of_a_higher_kind_is_not_written_into_a_lower_one(self):

@@ -25,7 +25,9 @@ def test_a_dim_out_of_range_is_refused_by_name():
         shapes.normalize_dims((0, -2), 2, op="sum")
 
 
-@pytest.mark.parametrize("many", [((2, 3), (3,)), ((4, 1), (1, 5)), ((), (2,)), ((0, 3), (1, 3)), ((2, 1, 4), (3, 1), (1,))])
+@pytest.mark.parametrize(
+    "many", [((2, 3), (3,)), ((4, 1), (1, 5)), ((), (2,)), ((0, 3), (1, 3)), ((2, 1, 4), (3, 1), (1,))]
+)
 def test_broadcasting_agrees_with_numpy(many):
     assert shapes.broadcast_shapes(*many) == np.broadcast_shapes(*many)
 
@@ -41,8 +43,30 @@ def _reading(array, shape, strides):
 
 def test_a_view_by_strides_reads_what_a_reshape_reads_or_says_that_it_needs_a_copy():
     base = np.arange(2 * 3 * 4 * 2, dtype=np.int32).reshape(2, 3, 4, 2)
-    sources = [base, base.transpose(0, 2, 1, 3), base[:, ::2], base[..., 0], base.transpose(3, 2, 1, 0), base[:, :1], base[0]]
-    wanted = [(48,), (6, 8), (2, 12, 2), (4, 12), (2, 24), (3, 16), (24, 2), (2, 1, 24), (8,), (2, 4), (16,), (24,), (32,)]
+    sources = [
+        base,
+        base.transpose(0, 2, 1, 3),
+        base[:, ::2],
+        base[..., 0],
+        base.transpose(3, 2, 1, 0),
+        base[:, :1],
+        base[0],
+    ]
+    wanted = [
+        (48,),
+        (6, 8),
+        (2, 12, 2),
+        (4, 12),
+        (2, 24),
+        (3, 16),
+        (24, 2),
+        (2, 1, 24),
+        (8,),
+        (2, 4),
+        (16,),
+        (24,),
+        (32,),
+    ]
     checked = 0
     for source, shape in itertools.product(sources, wanted):
         if source.size != int(np.prod(shape)):

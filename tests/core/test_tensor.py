@@ -33,7 +33,14 @@ def test_tensor_copies_its_data():
 @pytest.mark.requirement("REQ-F-TEN-002")
 @pytest.mark.parametrize(
     ("data", "expected"),
-    [(1, "int64"), (1.5, "float32"), (True, "bool"), ([1, 2.5], "float32"), (np.float64(1), "float64"), (np.zeros(2, np.uint8), "uint8")],
+    [
+        (1, "int64"),
+        (1.5, "float32"),
+        (True, "bool"),
+        ([1, 2.5], "float32"),
+        (np.float64(1), "float64"),
+        (np.zeros(2, np.uint8), "uint8"),
+    ],
 )
 def test_python_numbers_take_the_default_dtypes_and_arrays_keep_theirs(data, expected):
     assert medtorch.tensor(data).dtype.name == expected
@@ -57,7 +64,13 @@ def test_promotion_follows_the_ranks_of_dims_scalars_and_numbers():
 def test_finfo_and_iinfo_are_numpys():
     for d in (medtorch.float16, medtorch.float32, medtorch.float64):
         ours, theirs = medtorch.finfo(d), np.finfo(d.numpy)
-        assert (ours.eps, ours.max, ours.min, ours.tiny, ours.bits) == (theirs.eps, theirs.max, theirs.min, theirs.tiny, theirs.bits)
+        assert (ours.eps, ours.max, ours.min, ours.tiny, ours.bits) == (
+            theirs.eps,
+            theirs.max,
+            theirs.min,
+            theirs.tiny,
+            theirs.bits,
+        )
     for d in (medtorch.uint8, medtorch.int8, medtorch.int16, medtorch.int32, medtorch.int64):
         assert (medtorch.iinfo(d).min, medtorch.iinfo(d).max) == (np.iinfo(d.numpy).min, np.iinfo(d.numpy).max)
     with pytest.raises(DtypeError, match="is not a floating-point dtype; use iinfo"):
@@ -82,7 +95,9 @@ def test_views_share_memory_and_copies_do_not():
     x.clone().fill_(5)
     assert x.sum().item() == 6.0
     y = medtorch.zeros(2, 3).t()
-    with pytest.raises(ShapeError, match=r"^view: shape \(6,\) needs a copy of this memory; use reshape\(\)\n  input  \(3, 2\)"):
+    with pytest.raises(
+        ShapeError, match=r"^view: shape \(6,\) needs a copy of this memory; use reshape\(\)\n  input  \(3, 2\)"
+    ):
         y.view(6)
     assert y.reshape(6).shape == (6,)
 
@@ -178,7 +193,10 @@ def test_arithmetic_with_arrays_on_the_left_gives_tensors():
 def test_an_error_names_the_op_and_every_input():
     with pytest.raises(ShapeError) as caught:
         medtorch.ones(2, 3) + medtorch.ones(4, dtype=medtorch.float32)
-    assert str(caught.value) == "add: shapes do not broadcast\n  input  (2, 3)  float32  cpu\n  other  (4,)    float32  cpu"
+    assert (
+        str(caught.value)
+        == "add: shapes do not broadcast\n  input  (2, 3)  float32  cpu\n  other  (4,)    float32  cpu"
+    )
     assert isinstance(caught.value, medtorch.errors.MedtorchError)
     assert isinstance(caught.value, RuntimeError)
 

@@ -58,7 +58,9 @@ def test_retinal_vessel_wnet(shared_data):
     assert np.abs(probability - reference["output"].astype(np.float32)).max() < HALF
 
 
-@pytest.mark.parametrize(("name", "file"), [("espnet_encoder", "encoder_espnet_p_2_q_8"), ("espnet", "decoder_espnet_p_2_q_3")])
+@pytest.mark.parametrize(
+    ("name", "file"), [("espnet_encoder", "encoder_espnet_p_2_q_8"), ("espnet", "decoder_espnet_p_2_q_3")]
+)
 def test_espnet_encoder_and_decoder(shared_data, name, file):
     folder = shared_data / "espnet_city"
     reference = np.load(folder / "reference.npz")
@@ -99,7 +101,9 @@ def test_brain_meshnet_on_a_whole_crop(shared_data):
     low, high = reference["q01_q99"]
     x = (reference["crop"].astype(np.float32) - low) / (high - low)
     logits = _run(model, x[None, None]).numpy()[0]
-    assert np.abs(logits[:, 60:68, 60:68, 60:68] - reference["logits_centre"]).max() < 1e-3  # logits of size 30, 128^3 voxels
+    assert (
+        np.abs(logits[:, 60:68, 60:68, 60:68] - reference["logits_centre"]).max() < 1e-3
+    )  # logits of size 30, 128^3 voxels
     assert (logits.argmax(0) == reference["labels"]).mean() > 0.99999
 
 

@@ -14,8 +14,8 @@ pytestmark = pytest.mark.requirement("REQ-F-MOD-001")
 SHAPES = {
     **{f"cifar_resnet{n}": ((2, 3, 32, 32), (2, 10)) for n in (20, 32, 44, 56, 110)},
     **{f"resnet{n}": ((1, 3, 64, 64), (1, 1000)) for n in (18, 34, 50, 101, 152)},
-    **{n: ((1, 3, 64, 64), (1, 1000)) for n in ("resnext50_32x4d", "resnext101_32x8d", "resnext101_64x4d")},
-    **{n: ((1, 3, 64, 64), (1, 1000)) for n in ("wide_resnet50_2", "wide_resnet101_2")},
+    **dict.fromkeys(("resnext50_32x4d", "resnext101_32x8d", "resnext101_64x4d"), ((1, 3, 64, 64), (1, 1000))),
+    **dict.fromkeys(("wide_resnet50_2", "wide_resnet101_2"), ((1, 3, 64, 64), (1, 1000))),
     "espnet": ((1, 3, 32, 64), (1, 20, 32, 64)),
     "espnet_encoder": ((1, 3, 32, 64), (1, 20, 4, 8)),
     "lenet": ((2, 1, 32, 32), (2, 10)),

@@ -45,7 +45,9 @@ def test_dilation_takes_the_place_of_stride():
 
 
 def test_options_that_a_block_cannot_follow_are_refused():
-    with pytest.raises(ArgumentError, match="BasicBlock: groups, width and dilation are fixed at 1, 64, 1; got 2, 64, 1"):
+    with pytest.raises(
+        ArgumentError, match="BasicBlock: groups, width and dilation are fixed at 1, 64, 1; got 2, 64, 1"
+    ):
         get_model("resnet18", groups=2)
     with pytest.raises(ArgumentError, match="replace_stride_with_dilation needs 3 answers"):
         get_model("resnet50", replace_stride_with_dilation=[True])

@@ -13,7 +13,9 @@ from medtorch.models import get_model
 pytestmark = pytest.mark.requirement("REQ-F-MOD-004")
 
 
-@pytest.mark.parametrize(("norm", "up"), list(itertools.product(["batch", "instance", "group", "none"], ["transpose", "interpolate"])))
+@pytest.mark.parametrize(
+    ("norm", "up"), list(itertools.product(["batch", "instance", "group", "none"], ["transpose", "interpolate"]))
+)
 def test_the_output_is_as_large_as_the_input_and_gradients_reach_every_weight(norm, up):
     medtorch.manual_seed(0)
     model = get_model("unet", num_classes=2, in_channels=3, widths=(4, 8, 8), norm=norm, up=up, activation="leaky_relu")

@@ -1,7 +1,7 @@
 """Two tensors, number by number: sums, products, powers, bits. Shapes broadcast, dtypes are promoted.
 
-Every class here has Shapes `a, b: broadcastable -> y: the shape both stretch to`, and the semantics of the torch function of
-the same name.
+Every class here has Shapes `a, b: broadcastable -> y: the shape both stretch to`, and the semantics of the torch
+function of the same name.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from medtorch.core.ops.op import Array, Op, require, sum_to
+from medtorch.core.ops.op import Array, Op, Promotion, require, sum_to
 from medtorch.core.shapes import broadcast_shapes
 from medtorch.core.spec import Spec, describe
 from medtorch.errors import ArgumentError, DtypeError, ShapeError
@@ -25,7 +25,7 @@ Grads = tuple["Tensor | None", "Tensor | None"]
 class Binary(Op):
     """Two inputs of one dtype and broadcastable shapes."""
 
-    promotes = "together"
+    promotes: ClassVar[Promotion] = "together"
 
     def check(self, a: Spec, b: Spec) -> Spec:
         try:
@@ -54,7 +54,14 @@ class Sub(Binary):
     """Math      y = a - b"""
 
     def check(self, a: Spec, b: Spec) -> Spec:
-        require(a.dtype.category > 0, DtypeError, self, "bool tensors cannot be subtracted; use logical_xor or ~", input=a, other=b)
+        require(
+            a.dtype.category > 0,
+            DtypeError,
+            self,
+            "bool tensors cannot be subtracted; use logical_xor or ~",
+            input=a,
+            other=b,
+        )
         return super().check(a, b)
 
     def forward(self, kernels: Kernels, a: Array, b: Array) -> Array:
@@ -304,9 +311,9 @@ def _scaled(input: Any, other: Any, alpha: Number, name: str) -> Any:
     """`other` times alpha. Raises ArgumentError for a floating alpha on whole numbers."""
     if alpha == 1:
         return other
-    if isinstance(alpha, float) and not any(getattr(t, "dtype", None) and t.dtype.is_floating_point for t in (input, other)):
-        if not any(isinstance(t, float) for t in (input, other)):
-            raise ArgumentError(f"{name}: alpha={alpha} is floating, the tensors are whole numbers")
+    floating = any(t.dtype.is_floating_point if hasattr(t, "_run") else isinstance(t, float) for t in (input, other))
+    if isinstance(alpha, float) and not floating:
+        raise ArgumentError(f"{name}: alpha={alpha} is floating, the tensors are whole numbers")
     return other * alpha
 
 

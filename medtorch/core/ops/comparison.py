@@ -164,12 +164,12 @@ class MaskedFill(Op):
 
 def eq(input: Tensor, other: Tensor | Number) -> Tensor:
     """input == other."""
-    return _compared(Eq(), input, other)
+    return _compared(Eq(), input, other)  # type: ignore[no-any-return]
 
 
 def ne(input: Tensor, other: Tensor | Number) -> Tensor:
     """input != other."""
-    return _compared(Ne(), input, other)
+    return _compared(Ne(), input, other)  # type: ignore[no-any-return]
 
 
 def _compared(op: Op, input: Any, other: Any) -> Any:
@@ -237,7 +237,8 @@ def isfinite(input: Tensor) -> Tensor:
 def choose(condition: Tensor, input: Tensor | Number, other: Tensor | Number) -> Tensor:
     """`input` where `condition`, else `other`; the two are promoted to one dtype."""
     wanted = result_type(input, other)
-    a, b = (v.to(wanted) if hasattr(v, "_run") else condition._scalar(v, wanted) for v in (input, other))
+    either: tuple[Any, Any] = (input, other)
+    a, b = (v.to(wanted) if hasattr(v, "_run") else condition._scalar(v, wanted) for v in either)
     return Where()(condition, a, b)  # type: ignore[no-any-return]
 
 

@@ -1,4 +1,7 @@
-"""One tensor, number by number. Every class has Shapes `x -> y: same shape` and the semantics of torch's function of its name."""
+"""One tensor, number by number.
+
+Every class has Shapes `x -> y: same shape` and the semantics of torch's function of its name.
+"""
 
 from __future__ import annotations
 
@@ -583,11 +586,11 @@ def clamp(input: Tensor, min: Tensor | Number | None = None, max: Tensor | Numbe
     bounds = [b for b in (min, max) if b is not None]
     if any(isinstance(b, float) for b in bounds) and not input.dtype.is_floating_point:
         input = input + 0.0
-    return Clamp(min, max)(input)  # type: ignore[no-any-return, arg-type]
+    return Clamp(min, max)(input)  # type: ignore[no-any-return]
 
 
 def _clamp_between(input: Tensor, low: Tensor | Number | None, high: Tensor | Number | None) -> Tensor:
-    """Bounds that are tensors: the gradient goes to whichever of the three is the answer, to input where they are equal."""
+    """Bounds that are tensors: the gradient goes to whichever of the three is the answer, first to input."""
     out = input
     if low is not None:
         out = out.where(~(out < low), low)

@@ -7,7 +7,8 @@
                                    an input's name from `check` (its tensor, saved), `y` the output (saved),
                                    `<input>_spec` and `y_spec` (their Spec, which costs nothing to keep),
                                    `needs` (for each input, whether anybody wants its gradient).
-                                   What it does not name is not kept, nor what `uses` says serves only inputs that want no gradient.
+                                   What it does not name is not kept, nor what, by `uses`, serves only inputs that
+                                   want no gradient.
 
 Because a gradient is made of ops on tensors, it can be differentiated again. An op's own numbers (dim, stride, ...) are
 the fields of a frozen dataclass. Ops never import Tensor: an op that is called on tensors asks them to run it.
@@ -69,7 +70,9 @@ class Op:
             run = getattr(value, "_run", None)
             if run is not None:
                 return run(self, inputs)
-        raise ArgumentError(f"{self.name}: expected a tensor, got {', '.join(type(v).__name__ for v in inputs) or 'nothing'}")
+        raise ArgumentError(
+            f"{self.name}: expected a tensor, got {', '.join(type(v).__name__ for v in inputs) or 'nothing'}"
+        )
 
     def __repr__(self) -> str:
         fields = ", ".join(f"{k}={v!r}" for k, v in vars(self).items())
@@ -77,7 +80,7 @@ class Op:
 
 
 def require(condition: bool, error: type[OpError], op: Op | str, message: str, /, **specs: Spec | None) -> None:
-    """Raise `error` with the op's name, what is wrong, and every input with shape, dtype and device, unless `condition`."""
+    """Unless `condition`, raise `error`: the op's name, what is wrong, every input's shape, dtype and device."""
     if not condition:
         name = op if isinstance(op, str) else op.name
         raise error(f"{name}: {message}{describe(**specs)}")

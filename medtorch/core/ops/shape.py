@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -35,7 +36,8 @@ class Reshape(View):
 
     def forward(self, kernels: Kernels, x: Array) -> Array:
         strides = shapes.view_strides(x.shape, x.strides, self.shape)
-        require(strides is not None, ShapeError, "view", f"shape {self.shape} needs a copy of this memory; use reshape()")
+        if strides is None:
+            raise ShapeError(f"view: shape {self.shape} needs a copy of this memory; use reshape()")
         return kernels.as_strided(x, self.shape, strides)
 
     def vjp(self, dy: Tensor, x_spec: Spec) -> Tensor:
@@ -78,7 +80,9 @@ class Expand(View):
 
     def check(self, x: Spec) -> Spec:
         offset = len(self.shape) - x.ndim
-        fits = offset >= 0 and all(size in (1, wanted) for size, wanted in zip(x.shape, self.shape[offset:], strict=True))
+        fits = offset >= 0 and all(
+            size in (1, wanted) for size, wanted in zip(x.shape, self.shape[offset:], strict=True)
+        )
         require(fits, ShapeError, self, f"does not stretch to {self.shape}", input=x)
         return x.with_shape(self.shape)
 
@@ -192,7 +196,13 @@ class Split(View):
 
     def check(self, x: Spec) -> tuple[Spec, ...]:
         fits = sum(self.sizes) == x.shape[self.dim] and all(size >= 0 for size in self.sizes)
-        require(fits, ShapeError, self, f"sizes {self.sizes} do not add up to {x.shape[self.dim]} at dim {self.dim}", input=x)
+        require(
+            fits,
+            ShapeError,
+            self,
+            f"sizes {self.sizes} do not add up to {x.shape[self.dim]} at dim {self.dim}",
+            input=x,
+        )
         return tuple(x.with_shape((*x.shape[: self.dim], size, *x.shape[self.dim + 1 :])) for size in self.sizes)
 
     def forward(self, kernels: Kernels, x: Array) -> tuple[Array, ...]:
@@ -226,7 +236,9 @@ class Unbind(View):
     def vjp(self, dy: Any, y_spec: Any) -> Tensor:
         dys, specs = (dy, y_spec) if isinstance(dy, tuple) else ((dy,), (y_spec,))
         present = next(d for d in dys if d is not None)
-        return stack([present.new_zeros(s.shape) if d is None else d for d, s in zip(dys, specs, strict=True)], self.dim)
+        return stack(
+            [present.new_zeros(s.shape) if d is None else d for d, s in zip(dys, specs, strict=True)], self.dim
+        )
 
 
 @dataclass(frozen=True)
@@ -304,7 +316,9 @@ class Cat(Op):
     def check(self, *xs: Spec) -> Spec:
         first, dim = xs[0], self.dim
         for place, x in enumerate(xs):
-            alike = x.ndim == first.ndim and all(a == b for d, (a, b) in enumerate(zip(x.shape, first.shape, strict=True)) if d != dim)
+            alike = x.ndim == first.ndim and all(
+                a == b for d, (a, b) in enumerate(zip(x.shape, first.shape, strict=True)) if d != dim
+            )
             require(alike, ShapeError, self, f"tensor {place} differs elsewhere than at dim {dim}", **_numbered(xs))
         return first.with_shape((*first.shape[:dim], sum(x.shape[dim] for x in xs), *first.shape[dim + 1 :]))
 
@@ -325,7 +339,9 @@ class Flip(Op):
         return x
 
     def forward(self, kernels: Kernels, x: Array) -> Array:
-        return kernels.copy(x[tuple(slice(None, None, -1 if d in self.dims else 1) for d in range(x.ndim))], "contiguous_format")
+        return kernels.copy(
+            x[tuple(slice(None, None, -1 if d in self.dims else 1) for d in range(x.ndim))], "contiguous_format"
+        )
 
     def vjp(self, dy: Tensor) -> Tensor:
         return self(dy)  # type: ignore[no-any-return]
@@ -449,6 +465,8 @@ def movedim(input: Tensor, source: int | Sequence[int], destination: int | Seque
     end = normalize_dims(destination, input.ndim, op="movedim")
     if len(start) != len(end):
         raise ArgumentError(f"movedim: {len(start)} dims cannot move to {len(end)} places")
+    if not input.ndim:
+        return input
     order = [-1] * input.ndim
     for a, b in zip(start, end, strict=True):
         order[b] = a
@@ -525,17 +543,23 @@ def tile(input: Tensor, *several: Any, dims: Any = None) -> Tensor:
     return repeat(input, (1,) * (input.ndim - len(counts)) + counts)
 
 
-def repeat_interleave(input: Tensor, repeats: int | Tensor, dim: int | None = None, *, output_size: int | None = None) -> Tensor:
+def repeat_interleave(
+    input: Tensor, repeats: int | Tensor, dim: int | None = None, *, output_size: int | None = None
+) -> Tensor:
     """Each place `repeats` times, one after the other, along `dim` (None: of the flattened tensor).
 
     Raises    ShapeError if a tensor of repeats fits neither the dim nor one place
     """
-    whole, place = (flatten(input), 0) if dim is None else (input, normalize_dim(dim, input.ndim, op="repeat_interleave"))
+    whole, place = (
+        (flatten(input), 0) if dim is None else (input, normalize_dim(dim, input.ndim, op="repeat_interleave"))
+    )
     counts = [repeats] * whole.shape[place] if isinstance(repeats, int) else repeats.flatten().tolist()
     if len(counts) == 1:
         counts = counts * whole.shape[place]
     if len(counts) != whole.shape[place]:
-        raise ShapeError(f"repeat_interleave: {len(counts)} repeats for {whole.shape[place]} places{describe(input=input.spec)}")
+        raise ShapeError(
+            f"repeat_interleave: {len(counts)} repeats for {whole.shape[place]} places{describe(input=input.spec)}"
+        )
     if any(c < 0 for c in counts):
         raise ArgumentError("repeat_interleave: repeats must not be negative")
     if output_size is not None and output_size != sum(counts):
@@ -578,7 +602,10 @@ def narrow(input: Tensor, dim: int, start: int | Tensor, length: int) -> Tensor:
     size = input.shape[place] if input.ndim else 0
     first = int(start) + (size if int(start) < 0 else 0)
     if input.ndim == 0 or not 0 <= first <= first + length <= size:
-        raise DimError(f"narrow: start {int(start)}, length {length} do not fit {size} places at dim {dim}{describe(input=input.spec)}")
+        raise DimError(
+            f"narrow: start {int(start)}, length {length} do not fit {size} places at dim {dim}"
+            f"{describe(input=input.spec)}"
+        )
     return Slice(place, first, first + length)(input)  # type: ignore[no-any-return]
 
 
@@ -589,7 +616,9 @@ def select(input: Tensor, dim: int, index: int) -> Tensor:
     place = normalize_dim(dim, input.ndim, op="select")
     size = input.shape[place]
     if not -size <= index < size:
-        raise DimError(f"select: index {index} is out of range for {size} places at dim {dim}{describe(input=input.spec)}")
+        raise DimError(
+            f"select: index {index} is out of range for {size} places at dim {dim}{describe(input=input.spec)}"
+        )
     return Select(place, int(index) % size)(input)  # type: ignore[no-any-return]
 
 
@@ -621,13 +650,14 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
 def tensor_split(input: Tensor, indices_or_sections: int | Sequence[int] | Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     """Pieces cut at the indices, or `sections` pieces whose sizes differ by at most one."""
     size = input.shape[normalize_dim(dim, input.ndim, op="tensor_split")]
-    given = indices_or_sections.tolist() if hasattr(indices_or_sections, "_run") else indices_or_sections
+    given: Any = indices_or_sections
+    given = given.tolist() if hasattr(given, "_run") else given
     if isinstance(given, int):
         if given < 1:
             raise ArgumentError(f"tensor_split: needs at least 1 section, got {given}")
         return split(input, [size // given + (at < size % given) for at in range(given)], dim)
     cuts = [0, *(min(max(i + size if i < 0 else i, 0), size) for i in given), size]
-    return tuple(narrow(input, dim, a, max(b - a, 0)) for a, b in zip(cuts, cuts[1:], strict=False))
+    return tuple(narrow(input, dim, a, max(b - a, 0)) for a, b in itertools.pairwise(cuts))
 
 
 def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
@@ -645,7 +675,9 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
         raise ArgumentError("cat: needs at least one tensor")
     bare = tuple(x for x in many if x.shape != (0,))  # torch's old allowance for empty 1-d tensors
     if any(x.ndim == 0 for x in many):
-        raise ShapeError(f"cat: 0-d tensors cannot be put together; use stack(){describe(**_numbered([x.spec for x in many]))}")
+        raise ShapeError(
+            f"cat: 0-d tensors cannot be put together; use stack(){describe(**_numbered([x.spec for x in many]))}"
+        )
     kept = bare or many[:1]
     place = normalize_dim(dim, kept[0].ndim, op="cat")
     wanted = many[0]
@@ -692,7 +724,8 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
     order = (many[1], many[0], *many[2:]) if swap else many
     full = tuple(x.numel() for x in order)
     grids = [
-        expand(reshape(x, (1,) * place + (x.numel(),) + (1,) * (len(order) - place - 1)), full) for place, x in enumerate(order)
+        expand(reshape(x, (1,) * place + (x.numel(),) + (1,) * (len(order) - place - 1)), full)
+        for place, x in enumerate(order)
     ]
     if swap:
         grids[0], grids[1] = grids[1], grids[0]

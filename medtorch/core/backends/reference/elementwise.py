@@ -182,7 +182,9 @@ class ElementwiseKernels(KernelFamily):
         """1 / (1 + e^-x), with e^-|x| so that nothing overflows and small results keep their digits."""
         small = self.xp.exp(-self.xp.absolute(x))
         one = self.xp.ones((), x.dtype)
-        return self.xp.where(x >= 0, one / (one + small), self.xp.where(x < 0, small / (one + small), x)).astype(x.dtype)
+        return self.xp.where(x >= 0, one / (one + small), self.xp.where(x < 0, small / (one + small), x)).astype(
+            x.dtype
+        )
 
     def erf(self, x: Array) -> Array:
         return self.in_float64(lambda wide: erf(self.xp, wide), x)
@@ -206,7 +208,9 @@ class ElementwiseKernels(KernelFamily):
         return x.copy() if x.dtype.kind in "iu" else self.xp.trunc(x)
 
     def sign(self, x: Array) -> Array:
-        return x.copy() if x.dtype.kind == "b" else self.xp.sign(x)
+        if x.dtype.kind == "b":
+            return x.copy()
+        return self.xp.where(x == x, self.xp.sign(x), x.dtype.type(0))  # 0 for NaN, as torch
 
     def round(self, x: Array, decimals: int) -> Array:
         return x.copy() if x.dtype.kind in "iu" else self.xp.round(x, decimals).astype(x.dtype)
