@@ -52,7 +52,7 @@ def read_nifti(content: bytes, name: str, options: ReadOptions, max_bytes: int) 
     kind = _kind(start, name)
     with _decoding(name):
         header = kind.header_class.from_fileobj(io.BytesIO(start), check=False)
-    shape = _checked_shape(header, name, options)
+        shape = _checked_shape(header, name, options)
     wanted = int(header["vox_offset"]) + math.prod(shape) * header.get_data_dtype().itemsize
     if wanted > max_bytes:
         raise DataError(f"{name}: {wanted} bytes unpacked exceed the limit of {max_bytes} (max_bytes)")
@@ -68,6 +68,8 @@ def _decoding(name: str) -> Iterator[None]:
     module = nibabel()
     try:
         yield
+    except (DataError, UnsupportedError):
+        raise
     except (
         module.wrapstruct.WrapStructError,
         module.spatialimages.HeaderDataError,

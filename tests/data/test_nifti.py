@@ -17,7 +17,9 @@ hostile = pytest.mark.requirement("REQ-S-DAT-003", "REQ-S-DAT-004")
 CODES = {"uint8": 2, "int16": 4, "int32": 8, "float32": 16, "float64": 64, "uint16": 512, "complex64": 32}
 
 
-def nifti(array, *, spacing=(1.0, 2.0, 3.0), unit=2, slope=0.0, inter=0.0, order="<", shape=None, code=None):
+def nifti(
+    array, *, spacing=(1.0, 2.0, 3.0), unit=2, slope=0.0, inter=0.0, order="<", shape=None, code=None, offset=352.0
+):
     """A NIfTI-1 file made from the header's definition (nifti1.h); x runs fastest."""
     shape = array.shape if shape is None else shape
     header = bytearray(352)
@@ -26,7 +28,7 @@ def nifti(array, *, spacing=(1.0, 2.0, 3.0), unit=2, slope=0.0, inter=0.0, order
     code = CODES[str(array.dtype)] if code is None else code
     struct.pack_into(order + "hh", header, 70, code, array.dtype.itemsize * 8)
     struct.pack_into(order + "8f", header, 76, 1.0, *spacing, 1.0, 1.0, 1.0, 1.0)
-    struct.pack_into(order + "fff", header, 108, 352.0, slope, inter)
+    struct.pack_into(order + "fff", header, 108, offset, slope, inter)
     header[123] = unit
     struct.pack_into(order + "hh", header, 252, 0, 1)
     for row in range(3):
@@ -136,6 +138,8 @@ def test_a_gzip_of_something_else_is_refused():
     [
         (nifti(VOLUME, shape=(2, 0, 4)), r"corrupt NIfTI: shape \(2, 0, 4\)"),
         (nifti(VOLUME, code=77), "corrupt NIfTI: data type 77"),
+        (nifti(VOLUME, offset=float("nan")), "corrupt NIfTI: cannot convert float NaN to integer"),
+        (nifti(VOLUME, offset=-8.0), r"corrupt NIfTI: shape \(2, 3, 4\), data at byte -8"),
         (nifti(VOLUME, shape=(2, 3, 4, 1, 2)), r"values of shape \(2,\) in each voxel"),
     ],
 )
