@@ -4,8 +4,8 @@ Math      uniform: the top 24 (float32) or 53 (float64) bits over 2^24 or 2^53, 
           normal: Box-Muller in float64, both numbers of a pair used
           whole numbers: 64 random bits, multiplied down to the range (bias below 2^-32 for ranges below 2^32)
           permutation: the order of 64-bit keys
-Source    Salmon et al., Parallel random numbers: as easy as 1, 2, 3, SC 2011 (Philox, through numpy.random.Philox, whose
-          raw stream is fixed); Box & Muller 1958, Ann. Math. Stat. 29, 610-611
+Source    Salmon et al., Parallel random numbers: as easy as 1, 2, 3, SC 2011 (Philox, through numpy.random.Philox,
+          whose raw stream is fixed); Box & Muller 1958, Ann. Math. Stat. 29, 610-611
 Requires  REQ-F-TEN-008
 """
 

@@ -1,7 +1,7 @@
 """Tensor: an array, the device it lies on, and its place on the tape.
 
-The methods are the functions of medtorch/core/ops, bound here by name, one line each: to see what `Tensor.softmax` does,
-open `softmax` in its family's file. Only what belongs to the tensor itself is written out below.
+The methods are the functions of medtorch/core/ops, bound here by name, one line each: to see what `Tensor.softmax`
+does, open `softmax` in its family's file. Only what belongs to the tensor itself is written out below.
 
 Source    semantics of torch.Tensor
 Requires  REQ-F-TEN-005
@@ -219,7 +219,7 @@ class Tensor:
         self.requires_grad_(wanted)
 
     def requires_grad_(self, requires_grad: bool = True) -> Self:
-        """Ask for gradients of this leaf. Raises AutogradError for a tensor that is computed, DtypeError for whole numbers."""
+        """Ask for gradients of this leaf. Raises AutogradError for a computed tensor, DtypeError for whole numbers."""
         if self.grad_fn is not None:
             if not requires_grad:
                 raise AutogradError("requires_grad can be changed for leaves only; use detach() to leave the graph")
@@ -684,7 +684,7 @@ class Tensor:
     unfold = shape_ops.unfold
 
     T = property(shape_ops.reversed_dims)
-    mT = property(shape_ops.matrix_transpose)
+    mT = property(shape_ops.matrix_transpose)  # noqa: N815  the public name is torch's
 
     # -- many to one (ops/reduction.py, extremes.py, moments.py) --------------------------------------------------
 

@@ -53,7 +53,7 @@ class ConvNormAct(nn.Module):
 
 
 class Pyramid(nn.Module):
-    """Reduce to few channels, convolve at dilations 1 to 16, add the branches up step by step, put them side by side."""
+    """Reduce to few channels, convolve at dilations 1 to 16, add the branches up in steps, put them side by side."""
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int, stride: int) -> None:
         super().__init__()
