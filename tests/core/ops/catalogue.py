@@ -58,7 +58,7 @@ class OpRow:
     """A public function, sample calls, and what is known about it from outside medtorch.
 
     `oracle` is the formula on float64 NumPy arrays, called like the function; `torch` the function's name under
-    `torch.`, or a callable that takes (torch module, *args, **kwargs). `gradient=False` is for functions that have none.
+    `torch.`, or a callable that takes (torch module, *args, **kwargs). `gradient=False` is for those that have none.
     `half` is how many roundings of float16/bfloat16 a result may be off, None where they are refused.
     """
 
