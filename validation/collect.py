@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from validation.errors import UsageError
+from validation.execute import run_pytest
 from validation.scrub import scrub
 
-TOOL_ROOT = Path(__file__).resolve().parent.parent
 COLLECT_SECONDS = 600
 
 
@@ -41,9 +38,9 @@ def collect(root: Path) -> Collected:
             f"--validation-collect={answer}",
             "tests",
         ]
-        ended = run_pytest(root, arguments, timeout_s=COLLECT_SECONDS)
+        printed = run_pytest(root, arguments, timeout_s=COLLECT_SECONDS)
         if not answer.is_file():
-            raise UsageError(f"pytest could not collect the tests:\n{scrub(ended.stdout)[-2000:]}")
+            raise UsageError(f"pytest could not collect the tests:\n{scrub(printed)[-2000:]}")
         seen = json.loads(answer.read_text(encoding="utf-8"))
     functions: dict[str, set[str]] = {}
     for test in seen["collected"]:
@@ -52,34 +49,6 @@ def collect(root: Path) -> Collected:
         functions={function: frozenset(ids) for function, ids in functions.items()},
         problems={bad["path"]: f"{bad['outcome']}: {_last_line(bad['text'])}" for bad in seen["not_collected"]},
         settings=seen["settings"],
-    )
-
-
-def run_pytest(
-    root: Path,
-    arguments: list[str],
-    *,
-    timeout_s: float,
-    extra_environment: dict[str, str] | None = None,
-) -> subprocess.CompletedProcess[str]:
-    """Run pytest with the plugin in the checkout `root`.
-
-    Options from outside are dropped, because they could leave tests out.
-    """
-    environment = {key: value for key, value in os.environ.items() if key not in ("PYTEST_ADDOPTS", "PYTHONOPTIMIZE")}
-    paths = [str(root), str(TOOL_ROOT), *filter(None, [environment.get("PYTHONPATH")])]
-    environment |= {"PYTHONPATH": os.pathsep.join(paths), **(extra_environment or {})}
-    command = [sys.executable, "-m", "pytest", "-p", "validation.plugin", "-p", "no:cacheprovider", f"--rootdir={root}"]
-    return subprocess.run(
-        [*command, *arguments],
-        cwd=root,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        encoding="utf-8",
-        errors="replace",
-        timeout=timeout_s,
-        check=False,
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import tempfile
 import time
 from collections.abc import Callable
@@ -16,9 +15,9 @@ from validation.atomic import new_directory, write_file
 from validation.bundles import bundle_findings, describe_bundle
 from validation.canonical import readable_json
 from validation.check import static_findings
-from validation.collect import run_pytest
 from validation.distributions import installed
 from validation.errors import UsageError
+from validation.execute import run_pytest
 from validation.findings import Finding
 from validation.recorder import OUTCOMES_FILE, PLAN_FILE
 from validation.report import DIGESTS_FILE, OUTPUT_FILE, Context, write_report
@@ -57,7 +56,7 @@ def run(root: Path, options: Options, say: Callable[[str], None]) -> dict[str, A
     request = make_request(service, trace, bundle)
     say(f"{service.name}: {len(request['requirements'])} requirements, {len(request['required'])} tests")
     with new_directory(options.out, marker=DIGESTS_FILE) as folder:
-        _run_tests(root, folder, request, bundle_path, options)
+        _run_tests(root, folder, request, _service_variables(service, bundle, bundle_path), options.timeout_s, say)
         context = Context(
             root=root,
             service=service,
@@ -87,7 +86,24 @@ def _relevant(findings: list[Finding], service: Service) -> list[Finding]:
     return [finding for finding in findings if finding.rule not in others or finding.where == service.name]
 
 
-def _run_tests(root: Path, folder: Path, request: dict[str, Any], bundle: Path, options: Options) -> None:
+def _service_variables(service: Service, bundle: dict[str, Any], path: Path) -> dict[str, str]:
+    """What the tests in tests/services are told of the service."""
+    return {
+        "MEDTORCH_SERVICE": service.name,
+        "MEDTORCH_SERVICE_BUNDLE": str(path),
+        "MEDTORCH_SERVICE_BUNDLE_SHA256": bundle["expected_sha256"] or bundle["sha256"],
+        "MEDTORCH_SERVICE_ACCEPTANCE": json.dumps([dict(entry) for entry in service.acceptance]),
+    }
+
+
+def _run_tests(
+    root: Path,
+    folder: Path,
+    request: dict[str, Any],
+    variables: dict[str, str],
+    timeout_s: float,
+    say: Callable[[str], None],
+) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         request_file = Path(scratch, REQUEST_FILE)
         write_file(request_file, readable_json(request))
@@ -105,21 +121,26 @@ def _run_tests(root: Path, folder: Path, request: dict[str, Any], bundle: Path, 
         environment = {
             # A test module compiled earlier without the assertion hook would look like a test without assertions.
             "PYTHONPYCACHEPREFIX": str(Path(scratch, "pycache")),
-            "MEDTORCH_SERVICE": options.service,
-            "MEDTORCH_SERVICE_BUNDLE": str(bundle),
-            "MEDTORCH_SERVICE_BUNDLE_SHA256": options.sha256 or request["bundle_sha256"],
-            "MEDTORCH_SERVICE_ACCEPTANCE": json.dumps(request["acceptance"]),
+            **variables,
         }
-        output = _pytest_output(root, arguments, options.timeout_s, environment)
+        output = run_pytest(
+            root,
+            arguments,
+            timeout_s=timeout_s,
+            extra_environment=environment,
+            progress=lambda: _progress(folder, request, say),
+        )
     write_file(folder / OUTPUT_FILE, scrub(output).encode())
     if not (folder / PLAN_FILE).is_file() or not (folder / OUTCOMES_FILE).is_file():
         raise UsageError(f"pytest did not get as far as a plan, no report was written:\n{scrub(output)[-3000:]}")
 
 
-def _pytest_output(root: Path, arguments: list[str], timeout_s: float, environment: dict[str, str]) -> str:
-    try:
-        return run_pytest(root, arguments, timeout_s=timeout_s, extra_environment=environment).stdout
-    except subprocess.TimeoutExpired as expired:
-        seen: bytes | str = expired.output or b""  # bytes even where text was asked for
-        text = seen.decode("utf-8", "replace") if isinstance(seen, bytes) else seen
-        return f"{text}\nstopped after {timeout_s:.0f} s: the tests without an outcome are NOT_RUN\n"
+def _progress(folder: Path, request: dict[str, Any], say: Callable[[str], None]) -> None:
+    """How many of the tests have an outcome so far."""
+    path = folder / OUTCOMES_FILE
+    if path.is_file():
+        events = [
+            json.loads(line) for line in path.read_text(encoding="utf-8").splitlines(keepends=True) if line[-1:] == "\n"
+        ]
+        done = {event["function"] for event in events if event["event"] == "outcome"}
+        say(f"  {len(done)} of {len(request['required'])} tests")
