@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+
 import numpy as np
 
 from medtorch.data import Image, Pipeline, Prepared, read
@@ -92,7 +93,9 @@ class Bundle:
 
     def _check_contract(self, array: Array) -> None:
         if len(self.description.inputs) != 1:
-            raise UnsupportedError(f"{self.name}: predict takes models with one input, not {len(self.description.inputs)}")
+            raise UnsupportedError(
+                f"{self.name}: predict takes models with one input, not {len(self.description.inputs)}"
+            )
         contract = self.description.inputs[0]
         given = (1, *array.shape)
         fits = len(given) == len(contract.shape) and all(

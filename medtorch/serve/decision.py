@@ -61,8 +61,10 @@ def mask_of(probabilities: NDArray[np.float32], reading: Reading) -> Array:
 
 def _place(probabilities: NDArray[np.float32], reading: Reading) -> Array:
     if reading.threshold is None:
-        return np.argmax(probabilities, axis=0)
-    return (probabilities[1] >= np.float32(reading.threshold)).astype(np.int64)
+        places: Array = np.argmax(probabilities, axis=0)
+    else:
+        places = (probabilities[1] >= np.float32(reading.threshold)).astype(np.int64)
+    return places
 
 
 def _already(values: NDArray[np.float32], reading: Reading) -> NDArray[np.float32]:
@@ -70,7 +72,8 @@ def _already(values: NDArray[np.float32], reading: Reading) -> NDArray[np.float3
     low, high = float(values.min()), float(values.max())
     if low < 0 or high > 1:
         raise DataError(
-            f"the bundle names neither softmax nor sigmoid, but the model's scores from {low:g} to {high:g} are no probabilities"
+            "the bundle names neither softmax nor sigmoid, "
+            f"but the model's scores from {low:g} to {high:g} are no probabilities"
         )
     if exclusive and float(np.abs(values.sum(axis=0) - 1).max()) > _SUM_TOLERANCE:
         raise DataError("the bundle names no softmax, but the model's scores do not sum to 1")

@@ -41,8 +41,8 @@ def load_bundle(
     Without a digest the bundle is refused, unless `allow_unverified=True`; `Bundle.verified` then says False.
 
     Raises    ArgumentError; FileMissingError, UnreadableError; DigestError naming the file or tensor; FormatError,
-              UnsafeError, LimitError; SchemaError for a description that cannot be used; StateDictError for weights that
-              do not fit the architecture; GoldenError for a model that does not give its recorded answers
+              UnsafeError, LimitError; SchemaError for a description that cannot be used; StateDictError for weights
+              that do not fit the architecture; GoldenError for a model that does not give its recorded answers
     Requires  REQ-F-MOD-901
     """
     data = read_bundle(path, sha256=sha256, allow_unverified=allow_unverified, limits=limits)

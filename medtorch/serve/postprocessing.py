@@ -33,7 +33,9 @@ class SlidingWindow:
     stage: ClassVar[int] = 0
 
     def __post_init__(self) -> None:
-        if not (isinstance(self.size, tuple) and len(self.size) in (2, 3) and all(_whole(side, 1) for side in self.size)):
+        if not (
+            isinstance(self.size, tuple) and len(self.size) in (2, 3) and all(_whole(side, 1) for side in self.size)
+        ):
             raise ConfigError(f"sliding_window: size must be 2 or 3 whole numbers of at least 1, not {self.size!r}")
         if not _number(self.overlap) or not 0 <= self.overlap < 1:
             raise ConfigError(f"sliding_window: overlap must be at least 0 and below 1, not {self.overlap!r}")

@@ -45,6 +45,10 @@ class Prediction:
     image: ImageFacts
     bundle_sha256: str
 
+    def to_json(self) -> dict[str, Any]:
+        """As plain data."""
+        raise NotImplementedError
+
 
 @dataclass(frozen=True, eq=False)
 class Classification(Prediction):

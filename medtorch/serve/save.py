@@ -125,4 +125,6 @@ def _check_same(model: Module, cases: Sequence[GoldenCase], architecture: str, p
             for one, other in zip(outputs, case.outputs, strict=True)
         )
         if not same:
-            raise SaveError(f"{path}: the model computes something else than {architecture} with its weights (golden {case.name!r})")
+            raise SaveError(
+                f"{path}: the model computes something else than {architecture} with its weights (golden {case.name!r})"
+            )

@@ -101,7 +101,9 @@ class Section:
             if key not in self._taken:
                 near = difflib.get_close_matches(key, self._taken, 1)
                 hint = f"; did you mean {near[0]!r}?" if near else ""
-                raise ConfigError(f"{self.where}: unknown key {key!r} (known: {', '.join(dict.fromkeys(self._taken))}){hint}")
+                raise ConfigError(
+                    f"{self.where}: unknown key {key!r} (known: {', '.join(dict.fromkeys(self._taken))}){hint}"
+                )
 
     def _checked(self, key: str, default: Any, fits: Any, words: str) -> Any:
         value = self.any(key, default)

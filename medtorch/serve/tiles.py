@@ -1,7 +1,7 @@
 """A large image seen through windows that overlap: scores blended with a Gaussian weight.
 
-Math      score = sum_w g_w * score_w / sum_w g_w;  g: Gaussian around the window's centre, sigma = side / 8, never below 1e-3 of
-          its peak, so that the border of the image is weighted too
+Math      score = sum_w g_w * score_w / sum_w g_w;  g: Gaussian around the window's centre, sigma = side / 8,
+          never below 1e-3 of its peak, so that the border of the image is weighted too
 Source    Isensee et al. 2021, Nature Methods 18, 203-211 (nnU-Net), section on inference
 Requires  REQ-F-MOD-905
 """
@@ -37,7 +37,8 @@ def window_weight(size: tuple[int, ...]) -> NDArray[np.float64]:
     for axis, side in enumerate(size):
         place = (np.arange(side) - (side - 1) / 2) / (side / 8)
         weight = weight * np.exp(-0.5 * place**2).reshape([-1 if at == axis else 1 for at in range(len(size))])
-    return np.maximum(weight, _LEAST * weight.max())
+    floored: NDArray[np.float64] = np.maximum(weight, _LEAST * weight.max())
+    return floored
 
 
 def blend(score: Callable[[Array], Array], image: Array, size: tuple[int, ...], overlap: float) -> NDArray[np.float32]:

@@ -44,7 +44,7 @@ def _bytes(path: Path) -> bytes:
 def _parse_yaml(raw: bytes, path: Path) -> Any:
     yaml = _yaml()
     try:
-        return yaml.load(raw.decode("utf-8"), Loader=_strict_loader())  # noqa: S506  derives from SafeLoader
+        return yaml.load(raw.decode("utf-8"), Loader=_strict_loader())
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: not UTF-8: {error.reason} at byte {error.start}") from error
     except (yaml.YAMLError, RecursionError) as error:
@@ -84,12 +84,12 @@ def _strict_loader() -> Any:
             for key_node, _ in node.value:
                 key = self.construct_object(key_node, deep=True)
                 if not isinstance(key, str):
-                    raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} is no text", key_node.start_mark)
+                    raise yaml.constructor.ConstructorError(
+                        None, None, f"the key {key!r} is no text", key_node.start_mark
+                    )
                 if key in seen:
                     raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} twice", key_node.start_mark)
                 seen.add(key)
             return super().construct_mapping(node, deep)
 
     return Strict
-
-

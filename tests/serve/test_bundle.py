@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import hashlib
+import json
 from pathlib import Path
 
 import numpy as np
@@ -52,8 +54,6 @@ def test_a_path_bytes_an_image_and_an_array_are_one_and_the_same(lenet):
 
 
 def test_the_answer_names_image_and_bundle(lenet):
-    import hashlib
-
     path = CHEST / "images" / "IM-0256-0001.jpeg"
     answer = lenet.predict(path)
     assert answer.bundle_sha256 == lenet.sha256
@@ -94,7 +94,10 @@ def test_a_large_image_goes_through_windows(tmp_path, rng):
 def test_an_input_against_the_contract_is_refused(tmp_path):
     digest = segmenter(tmp_path / "s", preprocessing=[{"op": "to_float"}, {"op": "pad_to_multiple", "multiple": 2}])
     bundle = medtorch.load_bundle(tmp_path / "s", sha256=digest)
-    with pytest.raises(DataError, match=r"^small-segmenter: the prepared image is \(1, 3, 8, 8\) float32, the model takes \(any, 1, any, any\) float32$"):
+    with pytest.raises(
+        DataError,
+        match=r"^small-segmenter: the prepared image is \(1, 3, 8, 8\) float32, the model takes \(any, 1, any, any\) float32$",
+    ):
         bundle.predict(np.zeros((8, 8, 3), np.uint8))
 
 
@@ -113,8 +116,6 @@ def test_what_is_no_image_is_refused(lenet):
 
 
 def test_predictions_are_plain_data(lenet, unet, rng):
-    import json
-
     for said in (lenet.predict(rng.integers(0, 256, (40, 40, 3), np.uint8)), unet.predict(np.zeros((8, 8), np.uint8))):
         plain = said.to_json()
         assert json.loads(json.dumps(plain, allow_nan=False)) == plain

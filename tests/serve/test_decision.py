@@ -32,7 +32,9 @@ def test_classes_get_the_softmax_of_their_scores():
 
 
 def test_one_score_for_two_labels_is_the_probability_of_the_second():
-    answer = predicted([1.5], "classification", ["benign", "malignant"], [{"op": "sigmoid"}, {"op": "threshold", "value": 0.9}])
+    answer = predicted(
+        [1.5], "classification", ["benign", "malignant"], [{"op": "sigmoid"}, {"op": "threshold", "value": 0.9}]
+    )
     assert answer.probabilities["malignant"] == pytest.approx(1 / (1 + np.exp(-1.5)), rel=1e-6)
     assert sum(answer.probabilities.values()) == pytest.approx(1)
     assert answer.label == "benign"  # 0.82 does not reach 0.9
@@ -54,7 +56,14 @@ def test_a_mask_has_the_likeliest_label_of_each_pixel(rng):
 def test_a_mask_comes_back_on_the_original_grid():
     scores = np.full((1, 8, 8), 5.0)
     scores[:, 5:] = -5.0  # of 8 rows, 3 below and 1 above are padding
-    answer = predicted(scores, "segmentation", ["no", "yes"], SIGMOID, size=(5, 6), preprocessing=[{"op": "pad", "before": [1, 1], "after": [2, 1]}])
+    answer = predicted(
+        scores,
+        "segmentation",
+        ["no", "yes"],
+        SIGMOID,
+        size=(5, 6),
+        preprocessing=[{"op": "pad", "before": [1, 1], "after": [2, 1]}],
+    )
     assert answer.mask.shape == (5, 6)
     np.testing.assert_array_equal(answer.mask[:, 0], [1, 1, 1, 1, 0])
     assert answer.probabilities.shape == (2, 5, 6)

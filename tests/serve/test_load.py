@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import replace
 
@@ -111,7 +112,9 @@ def test_weights_of_another_shape_are_named(made, tmp_path):
     weights = read_bundle(made[0], sha256=made[1]).weights
     weights["classifier.4.bias"] = medtorch.zeros(4)
     digest = rewritten(made[0], tmp_path / "c", weights=weights)
-    with pytest.raises(StateDictError, match=r"classifier.4.bias: is float32 \(4,\), the architecture has float32 \(3,\)"):
+    with pytest.raises(
+        StateDictError, match=r"classifier.4.bias: is float32 \(4,\), the architecture has float32 \(3,\)"
+    ):
         medtorch.load_bundle(tmp_path / "c", sha256=digest)
 
 
@@ -136,13 +139,13 @@ def test_a_model_that_does_not_give_its_recorded_answers_is_refused(made, tmp_pa
 def test_a_task_without_reading_loads_and_does_not_predict(tmp_path):
     digest = classifier(tmp_path / "b", task="regression", labels=(), postprocessing=[])
     bundle = medtorch.load_bundle(tmp_path / "b", sha256=digest)
-    with pytest.raises(medtorch.errors.UnsupportedError, match=r"the task of this bundle is regression: call its model$"):
+    with pytest.raises(
+        medtorch.errors.UnsupportedError, match=r"the task of this bundle is regression: call its model$"
+    ):
         bundle.predict(np.zeros((32, 32), np.uint8))
 
 
 def test_the_digest_is_that_of_bundle_json(made):
-    import hashlib
-
     assert made[1] == hashlib.sha256((made[0] / "bundle.json").read_bytes()).hexdigest()
     assert json.loads((made[0] / "bundle.json").read_text())["name"] == "small-classifier"
 

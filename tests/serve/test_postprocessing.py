@@ -26,7 +26,12 @@ def test_several_labels_at_once_read_one_score_each_even_if_there_are_two():
 
 
 def test_window_and_output_are_read():
-    steps = [{"op": "sliding_window", "size": [64, 32], "overlap": 0.5}, {"op": "output", "index": 1}, {"op": "softmax"}, {"op": "argmax"}]
+    steps = [
+        {"op": "sliding_window", "size": [64, 32], "overlap": 0.5},
+        {"op": "output", "index": 1},
+        {"op": "softmax"},
+        {"op": "argmax"},
+    ]
     reading = parse_reading("segmentation", ["a", "b"], steps)
     assert reading.window == SlidingWindow((64, 32), 0.5)
     assert reading.output == 1

@@ -31,7 +31,13 @@ def test_golden_answers_are_those_of_the_model_at_rest(tmp_path):
 def test_preprocessing_is_written_with_every_default(tmp_path):
     digest = classifier(tmp_path / "a")
     resize = read_bundle(tmp_path / "a", sha256=digest).description.preprocessing[1]
-    assert resize == {"op": "resize", "size": [32, 32], "interpolation": "bilinear", "antialias": True, "max_size": None}
+    assert resize == {
+        "op": "resize",
+        "size": [32, 32],
+        "interpolation": "bilinear",
+        "antialias": True,
+        "max_size": None,
+    }
 
 
 def test_tolerance_and_files_are_written(tmp_path):

@@ -59,7 +59,9 @@ def test_what_is_wrong_is_named_with_its_place(values, read, message):
 def test_a_key_that_nobody_took_is_refused_with_the_nearest_known_one():
     part = section(learning_rat=1)
     part.number("learning_rate", 0.1)
-    with pytest.raises(ConfigError, match=r"^top: unknown key 'learning_rat' \(known: learning_rate\); did you mean 'learning_rate'\?$"):
+    with pytest.raises(
+        ConfigError, match=r"^top: unknown key 'learning_rat' \(known: learning_rate\); did you mean 'learning_rate'\?$"
+    ):
         part.done()
 
 

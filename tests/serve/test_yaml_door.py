@@ -13,7 +13,11 @@ pytestmark = pytest.mark.requirement("REQ-F-TRN-001")
 def test_yaml_and_json_say_the_same(tmp_path):
     (tmp_path / "a.yaml").write_text("a: [1, 2.5, x]\nb: {c: null}\n")
     (tmp_path / "a.json").write_text('{"a": [1, 2.5, "x"], "b": {"c": null}}')
-    assert read_description(tmp_path / "a.yaml") == read_description(tmp_path / "a.json") == {"a": [1, 2.5, "x"], "b": {"c": None}}
+    assert (
+        read_description(tmp_path / "a.yaml")
+        == read_description(tmp_path / "a.json")
+        == {"a": [1, 2.5, "x"], "b": {"c": None}}
+    )
 
 
 @pytest.mark.parametrize(
@@ -22,7 +26,11 @@ def test_yaml_and_json_say_the_same(tmp_path):
         ("a.yaml", "a: 1\nb: 2\na: 3\n", r"a.yaml: not YAML: the key 'a' twice at line 3, column 1$"),
         ("a.yaml", "a: &x [1]\nb: *x\n", r"a.yaml: not YAML: aliases are not taken at line 2, column 4$"),
         ("a.yaml", "a: [1\n", r"a.yaml: not YAML: .* at line 2, column 1$"),
-        ("a.yaml", "!!python/object/apply:os.system ['true']\n", r"a.yaml: not YAML: could not determine a constructor"),
+        (
+            "a.yaml",
+            "!!python/object/apply:os.system ['true']\n",
+            r"a.yaml: not YAML: could not determine a constructor",
+        ),
         ("a.yaml", "1: x\n", r"a.yaml: not YAML: the key 1 is no text at line 1, column 1$"),
         ("a.json", '{"a": 1, "a": 2}', r"a.json: "),
         ("a.json", "{", r"a.json: not JSON"),

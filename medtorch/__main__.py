@@ -1,0 +1,7 @@
+"""`python -m medtorch` is the `medtorch` command."""
+
+import sys
+
+from medtorch.cli import main
+
+sys.exit(main())
