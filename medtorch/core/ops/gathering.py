@@ -6,6 +6,7 @@ Raises    DimError for a place that is not there; DtypeError if index is not int
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -34,9 +35,9 @@ class _Along(Op):
 
     def fits(self, x: Spec, index: Spec, shown: dict[str, Spec], *, free: bool) -> None:
         dim = dim_of(self, self.dim, x)
-        require_index(self, index, **shown)
         if index.numel == 0:
-            return
+            return  # of any dtype and shape, as torch
+        require_index(self, index, **shown)
         require(
             max(1, index.ndim) == max(1, x.ndim), ShapeError, self, "index must have as many dims as the input", **shown
         )
@@ -287,11 +288,19 @@ def _highest(d: dtypes.dtype) -> Any:
     return float("inf") if d.is_floating_point else True if d is dtypes.bool_ else dtypes.iinfo(d).max
 
 
-_START = {"sum": lambda _: 0, "prod": lambda _: 1, "mean": lambda _: 0, "amax": _lowest, "amin": _highest}
+_START: dict[str, Callable[[dtypes.dtype], Any]] = {
+    "sum": lambda d: d is not dtypes.bool_ and 0,
+    "prod": lambda d: d is dtypes.bool_ or 1,
+    "mean": lambda d: d is not dtypes.bool_ and 0,
+    "amax": _lowest,
+    "amin": _highest,
+}
 
 
 def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
     """gather with the dims other than `dim` broadcast; without `dim` both flattened.
+
+    With `dim`, negative places count from its end.
 
     Source    semantics of torch.take_along_dim
     """
@@ -308,4 +317,6 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
                 1 in (a, b), ShapeError, "take_along_dim", f"sizes {a} and {b} do not broadcast at dim {d}", **shown
             )
             sizes[0][d] = sizes[1][d] = b if a == 1 else a
-    return gather(input.expand(sizes[0]), place, indices.expand(sizes[1]))
+    size = input.shape[place] if input.ndim else 1
+    wrapped = indices + (indices < 0).to(indices.dtype) * size
+    return gather(input.expand(sizes[0]), place, wrapped.expand(sizes[1]))

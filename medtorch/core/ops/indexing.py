@@ -19,6 +19,7 @@ from medtorch.core.ops.gathering import named, require_index
 from medtorch.core.ops.op import Array, Op, require, sum_to
 from medtorch.core.ops.reduction import dim_of
 from medtorch.core.ops.shape import Scattered, View, broadcast_tensors, stack
+from medtorch.core.ops.sorting import unique
 from medtorch.core.shapes import Shape, broadcast_shapes
 from medtorch.core.spec import Spec, describe
 from medtorch.errors import ArgumentError, DimError, DtypeError, ShapeError
@@ -425,6 +426,7 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
         value=number.spec,
     )
     number = number.to(input.dtype)
+    places = unique(places, dim=1)  # once each, or the number's gradient would count places twice
     if not input.ndim:
         return IndexPut((0,))(input.reshape(1), places, number).reshape(())  # type: ignore[no-any-return]
     return IndexPut((place,))(input, places, number)  # type: ignore[no-any-return]

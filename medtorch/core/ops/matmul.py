@@ -249,6 +249,11 @@ def tensordot(a: Tensor, b: Tensor, dims: int | Sequence[Sequence[int]] = 2) -> 
         over_a, over_b = tuple(range(a.ndim - dims, a.ndim)), tuple(range(dims))
     else:
         over_a, over_b = (normalize_dims(tuple(d), t.ndim, op="tensordot") for d, t in zip(dims, (a, b), strict=True))
+    if len(over_a) == len(over_b):  # a size of 1 meets any other, which is then summed
+        lone_b = tuple(d for d, e in zip(over_a, over_b, strict=True) if b.shape[e] == 1 != a.shape[d])
+        lone_a = tuple(e for d, e in zip(over_a, over_b, strict=True) if a.shape[d] == 1 != b.shape[e])
+        a = a.sum(lone_b, keepdim=True) if lone_b else a
+        b = b.sum(lone_a, keepdim=True) if lone_a else b
     sizes_a, sizes_b = ([t.shape[d] for d in over] for t, over in ((a, over_a), (b, over_b)))
     alike = len(over_a) == len(over_b) and sizes_a == sizes_b
     require(alike, ShapeError, "tensordot", f"sizes {sizes_a} meet sizes {sizes_b}", a=a.spec, b=b.spec)
