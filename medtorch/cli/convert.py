@@ -6,6 +6,7 @@ Requires  REQ-F-CLI-005
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import click
 from medtorch.cli.exits import GOOD
 from medtorch.cli.options import PATH, Digest
 from medtorch.cli.terminal import result, say
+from medtorch.core.creation import zeros_like
 from medtorch.core.random import Generator, rand
 from medtorch.core.tensor import Tensor
 from medtorch.errors import ConfigError
@@ -131,8 +133,9 @@ def convert_checkpoint(
     """Write the bundle; says its digest, that of the checkpoint, and how many tensors there are."""
     found, digest = read_checkpoint(checkpoint, key, strip_prefix, sha256)
     model = build_model(architecture)
-    check_state_dict(found.tensors, model.state_dict(), str(checkpoint))
-    model.load_state_dict(found.tensors)
+    tensors = _with_counters(found.tensors, model.state_dict(), str(checkpoint))
+    check_state_dict(tensors, model.state_dict(), str(checkpoint))
+    model.load_state_dict(tensors)
     described = _described(spec, architecture, input_shape)
     origin = replace(
         described.description.origin,
@@ -143,6 +146,16 @@ def convert_checkpoint(
         tolerance=described.tolerance, files=described.files, overwrite=overwrite,
     )  # fmt: skip
     return {"bundle": str(out), "sha256": written, "checkpoint_sha256": digest, "tensors": len(found.tensors)}
+
+
+def _with_counters(tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
+    """Files of before PyTorch 0.4.1 have no counters of batch norm; inference does not use them: they start at 0."""
+    made = dict(tensors)
+    missing = [key for key in wanted if key.endswith(".num_batches_tracked") and key not in made]
+    if missing and not any(key.endswith(".num_batches_tracked") for key in made):
+        say(f"{name}: has none of the {len(missing)} counters of batch norm (num_batches_tracked): they are set to 0")
+        made |= {key: zeros_like(wanted[key]) for key in missing}
+    return made
 
 
 def read_checkpoint(path: Path, key: str | None, strip_prefix: str, sha256: str | None) -> tuple[FoundStateDict, str]:

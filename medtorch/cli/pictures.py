@@ -47,8 +47,14 @@ def displayed(image: Array) -> Rgb:
         raise DataError(f"an image of {image.shape} cannot be shown: it is neither grey nor RGB")
     if image.dtype != np.uint8:
         low, high = float(image.min()), float(image.max())
-        image = np.rint((image.astype(np.float64) - low) * (255.0 / (high - low or 1.0))).astype(np.uint8)
+        image = np.rint((image.astype(np.float64) - low) * 255.0 / (high - low or 1.0)).astype(np.uint8)
     return np.ascontiguousarray(np.repeat(image, 3, axis=-1) if image.shape[-1] == 1 else image)
+
+
+def stretched(image: Array, share: float = 0.005) -> Rgb:
+    """As `displayed`, with the darkest and brightest `share` of the values made black and white: for looking only."""
+    low, high = np.quantile(image, [share, 1 - share])
+    return displayed(np.clip(image.astype(np.float64), low, high))
 
 
 def border(inside: Array) -> NDArray[np.bool_]:

@@ -60,5 +60,7 @@ def matplotlib_figure() -> Any:
 
 
 def _line(axes: Any, epochs: Sequence[Any], records: Sequence[Record], name: str, colour: str) -> None:
-    values = [record.get(name) for record in records]
-    axes.plot(epochs, [float("nan") if value is None else value for value in values], color=colour, marker=".")
+    known = [
+        (epoch, record[name]) for epoch, record in zip(epochs, records, strict=True) if record.get(name) is not None
+    ]
+    axes.plot([epoch for epoch, _ in known], [value for _, value in known], color=colour, marker=".")

@@ -88,7 +88,8 @@ def test_a_fault_of_medtorch_is_told_apart(capsys, monkeypatch):
     code, out, err = here(capsys, "bundle", "inspect", "x")
     assert (code, out) == (70, "")
     assert err == (
-        "medtorch: a fault in medtorch itself: ZeroDivisionError: division by zero; run `medtorch --debug ...` to see where\n"
+        "medtorch: a fault in medtorch itself: ZeroDivisionError: division by zero; "
+        "run `medtorch --debug ...` to see where\n"
     )
 
 

@@ -103,7 +103,8 @@ def test_input_shape_and_description_contradict_each_other(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("file", "arguments"),
     [
-        ("cifar_resnet/resnet20-12fca82f.th", ["--arch", "cifar_resnet20", "--key", "state_dict", "--strip-prefix", "module."]),
+        ("cifar_resnet/resnet20-12fca82f.th", ["--arch", "cifar_resnet20", "--key", "state_dict", "--strip-prefix",
+         "module."]),
         ("retina_drive_wnet/wnet_drive.pth", ["--arch", "wnet", "--key", "model_state_dict"]),
         ("small_formats/pnet.pt", ["--arch", "pnet"]),
         ("small_formats/tinyvgg.pth", ["--arch", "tinyvgg"]),

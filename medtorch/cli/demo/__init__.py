@@ -1,6 +1,6 @@
 """`medtorch demo`: somebody else's classifier, a segmenter trained here, and a validation report for both.
 
-Requires  REQ-F-CLI-007
+Requires  REQ-F-TRN-006
 """
 
 from __future__ import annotations

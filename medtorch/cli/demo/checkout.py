@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import medtorch
 from medtorch.errors import ConfigError
 
 NEEDED = (
@@ -30,7 +29,7 @@ class Checkout:
 
 def find_checkout(given: Path | None) -> Checkout:
     """The checkout that was named, or the one that medtorch runs from. Raises ConfigError naming what is missing."""
-    root = Path(medtorch.__file__).resolve().parents[1] if given is None else given
+    root = Path(__file__).resolve().parents[3] if given is None else given
     missing = [name for name in NEEDED if not (root / name).is_file()]
     if missing:
         raise ConfigError(

@@ -1,6 +1,6 @@
 """Part two: a small U-Net learns to find nuclei; measured on images that it never saw, then bundled, then drawn.
 
-Requires  REQ-F-CLI-007
+Requires  REQ-F-TRN-006
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from medtorch.cli.demo.checkout import Checkout
-from medtorch.cli.pictures import Array, Colour, Rgb, border, displayed, write_png
-from medtorch.cli.sheet import Tile, sheet
+from medtorch.cli.pictures import Array, Colour, Rgb, border, displayed, stretched, write_png
+from medtorch.cli.sheet import Tile, fitted, sheet
 from medtorch.cli.terminal import Advance
 from medtorch.cli.train import Watcher
+from medtorch.data import resize
 from medtorch.errors import DataError, TrainingError
 from medtorch.metrics import CaseMean, Interval, bootstrap, dice
 from medtorch.serialize.atomic import write_file
@@ -24,10 +25,13 @@ from medtorch.serve import Bundle, Segmentation, load_bundle
 from medtorch.training import TrainingConfig, read_config, train
 from medtorch.training.cases import Loaded, load, read_cases, split
 
-TRUTH, FOUND, BOTH = (86, 180, 233), (230, 159, 0), (255, 255, 255)
+TRUTH, FOUND, BOTH = (64, 170, 255), (255, 150, 0), (40, 215, 120)
 LEGEND: tuple[tuple[Colour, str], ...] = (
     (TRUTH, "outline drawn by people"), (FOUND, "outline found by the U-Net"), (BOTH, "both"),
 )  # fmt: skip
+
+
+SIDE = 340  # pixels of a tile of the contact sheet
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,12 +79,22 @@ def run(checkout: Checkout, bundles: Path, out: Path, training: Path) -> Nuclei:
 
 
 def comparison(image: Array, truth: Array, found: Array) -> Rgb:
-    """The image with both outlines, each in its colour, white where they are the same pixels."""
-    picture = displayed(image).copy()
+    """The image, its contrast stretched, with both outlines, each in its colour, and in a third where they are one."""
+    picture = stretched(image).copy()
     drawn, seen = border(truth > 0), border(found > 0)
     for where, colour in ((drawn, TRUTH), (seen, FOUND), (drawn & seen, BOTH)):
         picture[where] = colour
     return picture
+
+
+def _small(one: Seen) -> Rgb:
+    """The comparison at the size of a tile: outlines are drawn after scaling, so that they stay as thick."""
+    image = fitted(displayed(one.loaded.image.array), SIDE)
+    truth, found = (
+        resize(mask[..., None].astype(np.uint8), image.shape[:2], "nearest")[..., 0]
+        for mask in (one.loaded.truth, one.prediction.mask)
+    )
+    return comparison(image, truth, found)
 
 
 def _trained(config: TrainingConfig, training: Path, target: Path) -> str:
@@ -121,10 +135,10 @@ def _write(made: Nuclei, seen: Sequence[Seen], out: Path) -> None:
         picture = comparison(one.loaded.image.array, one.loaded.truth, one.prediction.mask)
         write_png(made.overlays / f"{one.loaded.case.image.stem}.png", picture)
         kind = one.loaded.case.row.get("kind", "").replace("_", " ")
-        tiles.append(Tile(picture, f"Dice {one.dice:.3f}", f"{one.loaded.case.image.stem}, {kind}"))
+        tiles.append(Tile(_small(one), f"Dice {one.dice:.3f}", f"{one.loaded.case.image.stem}, {kind}"))
     interval = f"95 % interval {made.low:.3f} to {made.high:.3f}"
     title = f"Nuclei in {made.images} images never trained on: mean Dice {made.dice:.3f} ({interval})"
-    write_png(made.sheet, sheet(tiles, title=title, legend=LEGEND, columns=4, side=330))
+    write_png(made.sheet, sheet(tiles, title=title, legend=LEGEND, columns=4, side=SIDE))
     record = {
         "dice": made.dice, "low": made.low, "high": made.high, "confidence": 0.95, "images": made.images,
         "bundle_sha256": made.sha256, "cases": {one.loaded.case.image.stem: one.dice for one in seen},

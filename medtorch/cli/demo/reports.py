@@ -1,6 +1,6 @@
 """Part three: the validation system, a program of its own, judges both services with the bundles just made.
 
-Requires  REQ-F-CLI-007
+Requires  REQ-F-TRN-006
 """
 
 from __future__ import annotations
