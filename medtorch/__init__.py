@@ -360,7 +360,7 @@ arcsin, arccos, arctan, arctan2 = asin, acos, atan, atan2
 
 # Fetched when first asked for: PEP 562.
 _ROOMS = frozenset(
-    {"compat", "cuda", "data", "linalg", "metrics", "models", "nn", "optim", "serialize", "serve", "utils"}
+    {"compat", "cuda", "data", "linalg", "metrics", "models", "nn", "optim", "serialize", "serve", "training", "utils"}
 )
 _LAZY = {"load_bundle": "medtorch.serve", "save_bundle": "medtorch.serve", "backend_info": "medtorch.core.info"}
 
