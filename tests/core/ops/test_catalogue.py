@@ -65,6 +65,7 @@ def test_results_follow_the_formula(row: OpRow) -> None:
             _compare(numbers_out(found), expected, _tolerance(row, found, row.oracle_tolerance), sample)
 
 
+@pytest.mark.requirement("REQ-F-OPS-004")
 @rows(lambda row: row.gradient)
 def test_gradients_follow_small_steps(row: OpRow) -> None:
     samples = [s for s in row.drawn() if has_floats(s)]
@@ -74,6 +75,7 @@ def test_gradients_follow_small_steps(row: OpRow) -> None:
             assert gap < row.gradient_tolerance, f"{row.name}{sample}: input {place} is off by {gap:.2e}"
 
 
+@pytest.mark.requirement("REQ-F-OPS-004")
 @rows(lambda row: row.gradient and row.second_order)
 def test_gradients_of_gradients_follow_small_steps(row: OpRow) -> None:
     for sample in (s for s in row.drawn() if has_floats(s)):
@@ -81,6 +83,7 @@ def test_gradients_of_gradients_follow_small_steps(row: OpRow) -> None:
         assert gap < row.gradient_tolerance, f"{row.name}{sample}: off by {gap:.2e}"
 
 
+@pytest.mark.requirement("REQ-F-OPS-004")
 @rows(lambda row: row.gradient)
 def test_empty_inputs_get_empty_gradients(row: OpRow) -> None:
     for sample in row.drawn():
@@ -127,6 +130,7 @@ def test_the_order_in_memory_does_not_matter(row: OpRow) -> None:
             _compare(numbers_out(row.function(*args, **kwargs)), expected, 1e-12, sample)
 
 
+@pytest.mark.requirement("REQ-F-OPS-007")
 @rows(lambda row: row.half is not None)
 @pytest.mark.parametrize("dtype", [medtorch.float16, medtorch.bfloat16], ids=str)
 def test_sixteen_bits_are_close_to_float32(row: OpRow, dtype: Any) -> None:
@@ -150,6 +154,7 @@ def test_sixteen_bits_are_close_to_float32(row: OpRow, dtype: Any) -> None:
     assert compared
 
 
+@pytest.mark.requirement("REQ-F-OPS-006")
 @rows(lambda row: row.torch is not None)
 @pytest.mark.needs("torch")
 def test_results_dtypes_and_gradients_equal_those_of_pytorch(row: OpRow) -> None:
@@ -168,6 +173,7 @@ def test_results_dtypes_and_gradients_equal_those_of_pytorch(row: OpRow) -> None
                 _compare_gradients(torch, tensors_out(found), leaves, _peers_out(torch, wanted), peers, sample)
 
 
+@pytest.mark.requirement("REQ-F-GPU-001")
 @rows()
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_every_backend_gives_what_the_reference_gives(row: OpRow, backend: str) -> None:
@@ -183,6 +189,7 @@ def test_every_backend_gives_what_the_reference_gives(row: OpRow, backend: str) 
 REFUSALS = [pytest.param(row, refusal, id=f"{row.name}-{n}") for row in ROWS for n, refusal in enumerate(row.refusals)]
 
 
+@pytest.mark.requirement("REQ-F-OPS-005")
 @pytest.mark.parametrize(("row", "refusal"), REFUSALS)
 def test_what_does_not_fit_is_refused_by_name(row: OpRow, refusal: Any) -> None:
     args = mapped(refusal.args, tensor_of)
