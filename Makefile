@@ -8,7 +8,6 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
-SERVICES := $(basename $(notdir $(wildcard validation/services/*.yaml)))
 PYTEST_ARGS ?=
 
 # Sets the native kernels in stone only when their sources change; an edit of a .py file needs no new install.
