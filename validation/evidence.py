@@ -132,6 +132,7 @@ def _count_numpy(patch: pytest.MonkeyPatch, counter: Counter) -> None:
 def _counted(function: Callable[..., Any], counter: Counter) -> Callable[..., Any]:
     @functools.wraps(function)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
         result = function(*args, **kwargs)
         if result is not False:  # __exit__ returns False when another exception goes through
             counter.add()

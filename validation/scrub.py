@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import tempfile
@@ -30,6 +31,8 @@ def _patterns() -> list[tuple[re.Pattern[str], str]]:
         (sys.base_prefix, "<python>"),
         (tempfile.gettempdir(), "<tmp>"),
         (str(Path.home()), "<home>"),
+        (str(Path.cwd().parent), "<beside>"),
+        (os.environ.get("MEDTORCH_SHARED", ""), "<shared>"),
     ]
     longest_first = sorted(folders, key=lambda pair: -len(pair[0]))
     return [

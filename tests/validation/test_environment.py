@@ -160,6 +160,6 @@ def test_a_gpu_counts_only_if_it_computes_rightly(monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.requirement("REQ-S-VAL-003")
 def test_folders_of_this_machine_become_words():
-    text = f"File {Path.cwd()}/tests/a.py, {Path.home()}/secret, {Path.cwd()}"
-    assert scrub(text) == "File ./tests/a.py, <home>/secret, ."
+    text = f"File {Path.cwd()}/tests/a.py, {Path.home()}/secret, {Path.cwd()}, {Path.cwd().parent}/other"
+    assert scrub(text) == "File ./tests/a.py, <home>/secret, ., <beside>/other"
     assert scrub("a sentence. And another") == "a sentence. And another"
