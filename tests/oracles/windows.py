@@ -99,7 +99,7 @@ def _count(n: int, k: int, s: int, p: int, d: int, ceil_mode: bool) -> int:
 def windows(
     x: Array, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool, spatial: int
 ) -> Iterator[tuple[tuple[int, ...], list[tuple[int, ...]], int]]:
-    """For each output place of one plane: where it is, the places inside that it sees, and how many with the padding."""
+    """For each output place of a plane: where it is, the places inside that it sees, and how many with the padding."""
     size = x.shape[x.ndim - spatial :]
     k, p, d = _many(kernel, spatial), _many(padding, spatial), _many(dilation, spatial)
     s = k if stride is None else _many(stride, spatial)

@@ -63,6 +63,8 @@ def feature_alpha_dropout(
     input: Tensor, p: float = 0.5, training: bool = False, *, generator: Streaming | None = None
 ) -> Tensor:
     """`alpha_dropout` of whole channels of (N, C, ...)."""
+    if not training or p == 0:
+        return _saturated("feature_alpha_dropout", input, p, training, (), generator)
     enough = input.ndim >= 2
     require(enough, ShapeError, "feature_alpha_dropout", "input must have 2 dims or more", input=input.spec)
     return _saturated("feature_alpha_dropout", input, p, training, _per_channel(input, batched=True), generator)

@@ -51,5 +51,5 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
     text = f"inputs have {sizes} features, weight expects {(first, second)}"
     require(sizes == (first, second), ShapeError, "bilinear", text, **given)
     half = input2.matmul(weight.reshape(outputs * first, second).t()).reshape(*input1.shape[:-1], outputs, first)
-    out = (half * input1.unsqueeze(-2)).sum(-1)
+    out = half.matmul(input1.unsqueeze(-1)).squeeze(-1)
     return out if bias is None else out + bias

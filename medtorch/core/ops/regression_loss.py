@@ -16,6 +16,7 @@ from medtorch.core.ops.comparison import choose
 from medtorch.core.ops.loss import reduced, reduction_of
 from medtorch.core.ops.moments import norm
 from medtorch.core.ops.op import require
+from medtorch.core.ops.shape import broadcast_tensors
 from medtorch.errors import ArgumentError, ShapeError
 
 if TYPE_CHECKING:
@@ -136,6 +137,7 @@ def gaussian_nll_loss(
 
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """The cosine of the angle between vectors along `dim`; each length counts at least `eps`."""
+    x1, x2 = broadcast_tensors(x1, x2)
     first = x1 / norm(x1, 2, dim, keepdim=True).clamp_min(eps)
     second = x2 / norm(x2, 2, dim, keepdim=True).clamp_min(eps)
     return (first * second).sum(dim)
@@ -294,9 +296,9 @@ def multi_margin_loss(
     how = reduction_of("multi_margin_loss", size_average, reduce, reduction)
     require(p in (1, 2), ArgumentError, "multi_margin_loss", f"p must be 1 or 2, got {p}", input=input.spec)
     given = {"input": input.spec, "target": target.spec}
-    fits = input.ndim in (1, 2) and target.numel() == (input.shape[0] if input.ndim == 2 else 1)
+    fits = input.ndim <= 2 and target.numel() == (input.shape[0] if input.ndim == 2 else 1)
     require(fits, ShapeError, "multi_margin_loss", "takes (N, C), (N) or (C), ()", **given)
-    scores = input if input.ndim == 2 else input.unsqueeze(0)
+    scores = input if input.ndim == 2 else input.reshape(1, input.numel())
     classes = target.reshape(scores.shape[0], 1)
     gaps = (scores - scores.gather(1, classes) + margin).clamp_min(0).pow(p)
     if weight is not None:

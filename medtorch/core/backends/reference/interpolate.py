@@ -11,7 +11,7 @@ import numpy as np
 
 from medtorch.core.backends.reference.base import Array, KernelFamily
 from medtorch.core.backends.reference.halves import in_float32
-from medtorch.core.backends.reference.taps import Taps, along_all
+from medtorch.core.backends.reference.taps import Taps, along_all, weighted_sum
 from medtorch.core.shapes import Shape
 
 Scales = tuple[float | None, ...]
@@ -26,11 +26,19 @@ class InterpolateKernels(KernelFamily):
         self, x: Array, mode: str, size: Shape, scales: Scales, align_corners: bool, antialias: bool
     ) -> Array:
         tables = _tables(mode, x.shape[2:], size, scales, align_corners, antialias, x.dtype)
-        if x.dtype.kind != "u":
+        if x.dtype.kind != "u" or mode.startswith("nearest"):
             return along_all(self.xp, x, tables)
-        # Whole numbers are weighted in float64 and rounded once, halves up.
-        found = along_all(self.xp, x.astype(np.float64), tables)
-        return self.xp.clip(self.xp.floor(found + 0.5), 0, 255).astype(x.dtype)
+        for axis in reversed(range(2, x.ndim)):
+            x = self._bytes_along(x, axis, tables[axis - 2])
+        return x
+
+    def _bytes_along(self, x: Array, axis: int, taps: Taps) -> Array:
+        """Bytes weighed with 16-bit weights and rounded after each dim, as torch (and Pillow before it) does it."""
+        taps = _merged(taps)
+        bits = next((b for b in range(22) if int(0.5 + taps.weight.max() * (1 << (b + 1))) >= 1 << 15), 22)
+        whole = np.trunc(taps.weight * (1 << bits) + np.copysign(0.5, taps.weight))
+        total = weighted_sum(self.xp, x.astype(np.int64), axis, Taps(taps.index, whole))
+        return self.xp.clip((total + (1 << (bits - 1))) >> bits, 0, 255).astype(x.dtype)
 
     @in_float32
     def interpolate_input_grad(
@@ -43,11 +51,13 @@ class InterpolateKernels(KernelFamily):
 def _tables(
     mode: str, size: Shape, count: Shape, scales: Scales, align_corners: bool, antialias: bool, numpy_dtype: Any
 ) -> list[Taps]:
-    real = np.dtype(np.float64 if numpy_dtype == np.float64 else np.float32).type
+    nearest = mode in ("nearest", "nearest-exact")
+    wide = numpy_dtype == np.float64 or (numpy_dtype == np.uint8 and not nearest)
+    real = np.float64 if wide else np.float32
     out = []
     for n, c, given in zip(size, count, scales, strict=True):
         step = _step(n, c, given, align_corners, real)
-        if mode in ("nearest", "nearest-exact"):
+        if nearest:
             out.append(_nearest(n, c, given, mode == "nearest-exact", real))
         elif antialias:
             out.append(_filtered(n, c, step, mode == "bicubic", real))
@@ -118,6 +128,16 @@ def _filtered(size: int, count: int, step: Any, cubic: bool, real: Any) -> Taps:
     weight = np.where(place < end[:, None], weight, 0)
     weight = weight / weight.sum(1, keepdims=True)
     return Taps(np.minimum(place, size - 1), weight.astype(np.float64))
+
+
+def _merged(taps: Taps) -> Taps:
+    """What reads the same pixel twice, at a border, reads it once with both weights. Indices never fall along a row."""
+    weight = taps.weight.copy()
+    for column in range(1, weight.shape[1]):
+        same = taps.index[:, column] == taps.index[:, column - 1]
+        weight[same, column] += weight[same, column - 1]
+        weight[same, column - 1] = 0
+    return Taps(taps.index, weight)
 
 
 def _cubic_filter(x: Vector, a: float) -> Vector:
