@@ -119,6 +119,7 @@ def test_measures_are_of_the_epochs_that_are_validated_and_of_the_last(discs, tm
     assert ["dice" in record for record in records] == [False, True, True]
 
 
+@pytest.mark.requirement("REQ-F-TRN-005")
 def test_the_best_epoch_is_kept_and_bundled(discs, tmp_path):
     config = configured(discs, SEGMENTATION, bundle=BUNDLE, training__epochs=4)
     outcome = train(config, tmp_path / "o")
@@ -132,6 +133,7 @@ def test_the_best_epoch_is_kept_and_bundled(discs, tmp_path):
     assert json.loads((tmp_path / "o" / "best" / "record.json").read_text())["epoch"] == outcome.best_epoch
 
 
+@pytest.mark.requirement("REQ-F-TRN-004")
 def test_the_measure_of_the_record_is_that_of_the_bundle(discs, tmp_path):
     """Validation goes the way of the bundle: the same masks, on the images' own grid."""
     outcome = train(configured(discs, SEGMENTATION, bundle=BUNDLE), tmp_path / "o")
@@ -154,6 +156,7 @@ def test_it_stops_early_when_nothing_gets_better(discs, tmp_path):
     assert outcome.epochs == outcome.best_epoch + 2 < 30
 
 
+@pytest.mark.requirement("REQ-F-TRN-005")
 def test_a_loss_that_is_not_finite_ends_the_training(discs, tmp_path):
     changes = {"optimizer": {"name": "sgd", "arguments": {"lr": 1e30}}, "scheduler": None}
     with pytest.raises(TrainingError, match=r"^the loss is (nan|inf) in epoch \d, batch \d: a smaller learning rate"):
