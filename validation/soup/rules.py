@@ -47,7 +47,8 @@ def environment_findings(records: list[SoupRecord], installed: list[Installed]) 
             yield from _against_record(entry, record)
     here = {entry.key for entry in installed}
     for name, record in known.items():
-        if name not in here and not record.retired and record.kind != "own":
+        expected = not record.retired and record.kind != "own" and record.data["used_in"] != ["development"]
+        if expected and name not in here:
             yield Finding("S02", record.soup_id, "has a record and is not installed here", "warning")
     yield from _python(records)
 
