@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 import tarfile
@@ -87,7 +88,9 @@ def test_without_a_compiler_medtorch_imports_and_knows_that_it_has_no_native_ker
 def test_a_failed_build_is_an_error_where_native_kernels_are_demanded(source, tmp_path):
     answer = build(source, tmp_path, MEDTORCH_REQUIRE_NATIVE="1", **NO_COMPILER)
     assert answer.returncode != 0
-    assert "Could not find compiler set in environment variable CXX" in answer.stdout
+    assert re.search(r"CXX:\s+/nonexistent/c\+\+\.", answer.stdout)  # CMake's words around it differ between versions
+    assert "CMake configuration failed" in answer.stdout
+    assert "retrying" not in answer.stdout
     assert list(tmp_path.glob("*.whl")) == []
 
 
