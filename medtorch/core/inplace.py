@@ -50,13 +50,15 @@ def overwrite(target: Tensor, value: Any, name: str) -> Tensor:
     if STATE.grad and (target.requires_grad or value.requires_grad):
         return assign(target, Overwrite()(target, value.to(target.dtype)), name)
     Overwrite().check(target.spec, value.spec)
-    write(target, value)
+    write(target, value, name)
     target._counter[0] += 1
     return target
 
 
-def write(target: Tensor, value: Tensor) -> None:
+def write(target: Tensor, value: Tensor, name: str) -> None:
     """The numbers of `value` into the memory of `target`, on the same device."""
+    if STATE.capture is not None:
+        STATE.capture.saw_write(target, value, name)
     with kernels_for(target.device).quiet():
         target._array[...] = value._array
 
@@ -66,7 +68,8 @@ def guard(target: Tensor, name: str) -> None:
     shown = describe(tensor=target.spec)
     if target._inference and not STATE.inference:
         raise AutogradError(f"{name}: an inference tensor can be changed in place in inference mode only{shown}")
-    if any(stride == 0 and size > 1 for stride, size in zip(target._array.strides, target.shape, strict=True)):
+    laid_over = any(stride == 0 and size > 1 for stride, size in zip(target._array.strides, target.shape, strict=True))
+    if laid_over and target.numel():
         raise ShapeError(f"{name}: several elements of the tensor share one place in memory; clone() it first{shown}")
     if not STATE.grad:
         return
@@ -99,7 +102,7 @@ def assign(target: Tensor, value: Tensor, name: str) -> Tensor:
     if needs_history and base is not None:
         needs = (base.requires_grad, value.requires_grad)
         node = OpNode(SetView(target._view_ops), (base, value), needs, (base,))
-    write(target, value)
+    write(target, value, name)
     target._counter[0] += 1
     if node is not None and base is not None:
         base._set_node(node, 0)

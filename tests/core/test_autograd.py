@@ -331,6 +331,7 @@ class TestInPlace:
             medtorch.errors.ShapeError, match="several elements of the tensor share one place in memory"
         ):
             medtorch.zeros(1, 3).expand(2, 3).add_(1)
+        assert medtorch.zeros(0, 1).expand(0, 3).add_(1).shape == (0, 3)
 
     def test_a_result_of_a_higher_kind_is_not_written_into_a_lower_one(self):
         with pytest.raises(medtorch.errors.DtypeError, match="add_: result float32 cannot be written into int64"):
