@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from medtorch.core.backends.cpu import CpuKernels
+from medtorch.core.backends.cpu.door import native
 from medtorch.core.backends.reference import ReferenceKernels
 from medtorch.core.devices import device
 from medtorch.errors import BackendError
@@ -30,9 +32,15 @@ def kernels_for(place: device) -> Kernels:
 @cache
 def _cpu() -> Kernels:
     wanted = os.environ.get(ISA_VARIABLE, "reference")
-    if wanted != "reference":
-        raise BackendError(f"{ISA_VARIABLE}={wanted}: this build has no such kernel set; have reference")
-    return _REFERENCE
+    return _REFERENCE if wanted == "reference" else _native(wanted)
+
+
+def _native(wanted: str) -> Kernels:
+    module = native()
+    have = ["reference", *(() if module is None else module.instruction_sets())]
+    if module is None or wanted not in have:
+        raise BackendError(f"{ISA_VARIABLE}={wanted}: this machine has no such kernel set; have {', '.join(have)}")
+    return CpuKernels(module, wanted)
 
 
 @cache

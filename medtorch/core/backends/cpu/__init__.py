@@ -1,1 +1,25 @@
-"""The fast CPU kernels, and what tells whether they are here."""
+"""The fast CPU kernels: one class a family over the reference backend's, the kernel set chosen by name.
+
+Requires  REQ-P-SPD-001
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+import numpy as np
+
+from medtorch.core.backends.cpu.conv import ConvKernels
+from medtorch.core.backends.reference import ReferenceKernels
+
+
+class CpuKernels(
+    ConvKernels,
+    ReferenceKernels,
+):
+    """Every kernel of the contract; families listed above are native for float32, the rest is the reference backend's."""
+
+    def __init__(self, native: ModuleType, name: str) -> None:
+        super().__init__(np)
+        self.native = native
+        self.set = native.KernelSet(name)

@@ -1,11 +1,14 @@
-// The Python face of the native CPU backend: bindings alone, every kernel lives in a file of its own.
+// The Python face of the native CPU backend: bindings alone, one file a family in bindings/.
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include "bindings/bindings.hpp"
 #include "cpuid.hpp"
+#include "parallel.hpp"
 
 namespace nb = nanobind;
+using namespace medtorch;
 
 #if defined(__clang__)
 constexpr const char* compiler = __VERSION__;  // names Clang itself
@@ -16,6 +19,14 @@ constexpr const char* compiler = "GCC " __VERSION__;
 NB_MODULE(_native, module) {
   module.doc() = "medtorch's native CPU backend";
   module.attr("compiler") = compiler;
-  module.def("instruction_sets", &medtorch::instruction_sets,
+  module.def("instruction_sets", &instruction_sets,
              "Names of the kernel sets that this machine can run, from the plainest to the widest.");
+  module.def("usable_processors", &usable_processors, "Processors that affinity and quotas leave to this process.");
+  module.def("thread_count", &thread_count);
+  module.def("set_thread_count", &set_thread_count, nb::arg("count"));
+
+  KernelSetClass set(module, "KernelSet");
+  set.def(nb::init<const std::string&>(), nb::arg("name")).def_prop_ro("name", &KernelSet::name);
+  bind_memory(module);
+  bind_conv(set);
 }

@@ -1,0 +1,38 @@
+"""What the families of native kernels stand on.
+
+A family derives from the reference family of the same name and computes float32 natively. Other dtypes, and shapes that its
+native kernel does not take, are computed by the reference kernel: float64, halves and whole numbers always are.
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from medtorch.core.backends.reference.base import Array, KernelFamily
+
+FLOAT32 = np.dtype(np.float32)
+
+
+class NativeFamily(KernelFamily):
+    """A group of kernels that has a native kernel set at hand."""
+
+    native: ModuleType
+    """The extension: memory for arrays."""
+    set: Any
+    """The kernel set, `_native.KernelSet`."""
+
+    def new(self, shape: tuple[int, ...]) -> Array:
+        """Float32 numbers of any value, in memory order."""
+        return self.native.empty(shape)
+
+    def new_channels_last(self, shape: tuple[int, ...]) -> Array:
+        """Float32 numbers of any value, (N, C, *size) with channels side by side in memory."""
+        return np.moveaxis(self.native.empty((shape[0], *shape[2:], shape[1])), -1, 1)
+
+
+def all_float32(*arrays: Array | None) -> bool:
+    """Whether every array that is there is float32 in this machine's byte order."""
+    return all(a is None or a.dtype == FLOAT32 for a in arrays)

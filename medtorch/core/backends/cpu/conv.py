@@ -1,0 +1,83 @@
+"""Convolution of 1 to 3 dims and its gradients, natively for float32."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from medtorch.core.backends.cpu.base import NativeFamily, all_float32
+from medtorch.core.backends.reference.base import Array
+from medtorch.core.backends.reference.conv import ConvKernels as ReferenceConvKernels
+from medtorch.core.shapes import Shape
+from medtorch.core.windows import Pads, window_outputs
+
+
+class ConvKernels(NativeFamily, ReferenceConvKernels):
+    """What comes out has its channels side by side in memory."""
+
+    def conv(
+        self,
+        input: Array,
+        weight: Array,
+        bias: Array | None,
+        stride: Shape,
+        padding: Pads,
+        dilation: Shape,
+        groups: int,
+    ) -> Array:
+        if not all_float32(input, weight, bias):
+            return super().conv(input, weight, bias, stride, padding, dilation, groups)
+        count = window_outputs(input.shape[2:], weight.shape[2:], stride, padding, dilation)
+        y = self.new_channels_last((input.shape[0], weight.shape[0], *count))
+        self.set.conv(
+            _three(input),
+            _three(weight),
+            _flat(bias),
+            None,
+            _three(y),
+            _numbers(stride, 1),
+            _numbers([before for before, _ in padding], 0),
+            _numbers(dilation, 1),
+            groups,
+            0,
+            0.0,
+        )
+        return y
+
+    def conv_input_grad(
+        self,
+        dy: Array,
+        weight: Array,
+        bias: Array | None,
+        size: Shape,
+        stride: Shape,
+        padding: Pads,
+        dilation: Shape,
+        groups: int,
+    ) -> Array:
+        if not all_float32(dy, weight, bias):
+            return super().conv_input_grad(dy, weight, bias, size, stride, padding, dilation, groups)
+        dx = self.new_channels_last((dy.shape[0], weight.shape[1] * groups, *size))
+        self.set.conv_input_grad(
+            _three(dy),
+            _three(weight),
+            _flat(bias),
+            _three(dx),
+            _numbers(stride, 1),
+            _numbers([before for before, _ in padding], 0),
+            _numbers(dilation, 1),
+            groups,
+        )
+        return dx
+
+
+def _three(x: Array) -> Array:
+    """(N, C, *size) seen with three spatial dims: new ones of size 1 in front."""
+    return x[(slice(None), slice(None), *(np.newaxis,) * (5 - x.ndim))]
+
+
+def _numbers(given: Shape | list[int], default: int) -> tuple[int, ...]:
+    return (*(default,) * (3 - len(given)), *given)
+
+
+def _flat(bias: Array | None) -> Array | None:
+    return bias if bias is None or bias.strides == (bias.itemsize,) else np.ascontiguousarray(bias)

@@ -1,0 +1,45 @@
+// What the convolution family offers, for every kernel set alike.
+#pragma once
+
+#include "family.hpp"
+
+namespace medtorch {
+
+// What follows a product, in this order: + residual, then the activation.
+enum class Activation : int { none, relu, relu6, leaky_relu };
+
+// A convolution over channels-last images: x (n, size..., groups * inputs), y (n, count..., groups * outputs), always three
+// spatial dims, the missing ones of size 1. Strides are counted in floats: x and y may be slices or phases of wider images.
+struct ConvShape {
+  Index n, groups, inputs, outputs;
+  Index size[3], count[3], kernel[3], stride[3], before[3], dilation[3];
+  Index x_image, x_stride[3], y_image, y_stride[3];
+
+  Index taps() const noexcept { return kernel[0] * kernel[1] * kernel[2]; }
+  Index pixels() const noexcept { return count[0] * count[1] * count[2]; }
+  Index terms() const noexcept { return taps() * inputs; }
+};
+
+// Where weight (group, output, input, tap) lies: from the first, in floats. Taps may be turned round (negative strides) and be
+// every second one only (phases of a transposed convolution).
+struct ConvWeight {
+  const float* first;
+  Index group, output, input, tap[3];
+};
+
+struct Epilogue {
+  const float* bias;      // (groups * outputs), or null
+  const float* residual;  // laid out as y, or null
+  Activation activation;
+  float alpha;
+};
+
+struct ConvTable {
+  // Floats that `pack` writes.
+  Index (*packed_size)(const ConvShape&) noexcept;
+  // Weights in the order in which `run` reads them.
+  void (*pack)(const ConvShape&, const ConvWeight&, float* packed) noexcept;
+  void (*run)(const ConvShape&, const float* x, const float* packed, const Epilogue&, float* y) noexcept;
+};
+
+}  // namespace medtorch

@@ -1,0 +1,21 @@
+// The families of one kernel set; each is defined in the file of its name.
+//
+// Files in this folder are compiled for instructions that the machine may lack, and the linker keeps one copy of an inline
+// function of which there are several: so nothing here may use inline functions from outside of this set's namespace. No
+// <vector>, no <algorithm>; use the names below.
+#pragma once
+
+#include "../table.hpp"
+
+namespace medtorch::MEDTORCH_ISA {
+
+ConvTable conv_table() noexcept;
+ConvTable depthwise_table() noexcept;
+LayoutTable layout_table() noexcept;
+
+template <typename T> constexpr T least(T a, T b) noexcept { return b < a ? b : a; }
+template <typename T> constexpr T most(T a, T b) noexcept { return a < b ? b : a; }
+constexpr Index divide_up(Index a, Index b) noexcept { return (a + b - 1) / b; }
+constexpr Index round_up(Index a, Index b) noexcept { return divide_up(a, b) * b; }
+
+}  // namespace medtorch::MEDTORCH_ISA

@@ -1,0 +1,20 @@
+// One kernel set: a table of functions for each family. A new family adds its header, a line here and a line in kernels/table.cpp.
+#pragma once
+
+#include "families/conv.hpp"
+#include "families/layout.hpp"
+
+namespace medtorch {
+
+struct Table {
+  int lanes;
+  ConvTable conv, depthwise;
+  LayoutTable layout;
+};
+
+const Table& table_scalar() noexcept;
+const Table& table_avx2() noexcept;
+const Table& table_avx512() noexcept;
+const Table& table_neon() noexcept;
+
+}  // namespace medtorch
