@@ -85,7 +85,7 @@ def _tests_or_reason(trace: Trace) -> Iterator[Finding]:
 
 def _acceptance(trace: Trace) -> Iterator[Finding]:
     for requirement in trace.live():
-        if " shall " not in requirement.text:
+        if not re.search(r"\bshall\b", requirement.text):
             yield Finding("R14", requirement.id, "the text says nowhere what shall hold")
         if requirement.type == "performance" and "threshold" not in requirement.acceptance:
             yield Finding("R09", requirement.id, "a performance requirement needs metric, operator, threshold and unit")
