@@ -43,7 +43,7 @@ def _numpy_of(data: Any, dtype: DType | None) -> np.ndarray[Any, Any]:
         found = np.array(data)
     else:
         try:
-            found = np.array(data, None if dtype is None else dtype.numpy)
+            found = np.array(data)
         except (ValueError, TypeError, OverflowError) as wrong:
             raise ArgumentError(f"tensor: the data do not form an array of numbers: {wrong}") from wrong
         if dtype is None and found.dtype == np.float64 and not _holds_arrays(data):
@@ -131,7 +131,7 @@ def full(
     """All elements `fill_value`, in its own dtype unless another is given."""
     value = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
     wanted = dtypes.of_scalar(value) if dtype is None else dtypes.as_dtype(dtype)
-    return _wrap(np.full(_shape((size,)), value, wanted.numpy), device, requires_grad)
+    return _wrap(np.full(_shape((size,)), dtypes.number(value, wanted)), device, requires_grad)
 
 
 def zeros(*size: Any, dtype: Any = None, device: Device = None, requires_grad: bool = False) -> Tensor:

@@ -135,6 +135,12 @@ def of_scalar(value: object) -> dtype:
     raise DtypeError(f"expected a number or a tensor, got {type(value).__name__}")
 
 
+def number(value: Any, wanted: dtype) -> np.ndarray[Any, Any]:
+    """A Python number as a 0-d array of `wanted`; a whole number that is too large wraps around, as in torch."""
+    with np.errstate(all="ignore"):
+        return np.asarray(np.asarray(value).astype(wanted.numpy))
+
+
 def can_cast(source: dtype, target: dtype) -> bool:
     """Whether an in-place op may write `source` into `target`: never down a category."""
     return source.category <= target.category

@@ -30,10 +30,12 @@ from medtorch.core.ops import (
     extremes,
     gathering,
     indexing,
+    linalg,
     moments,
     reduction,
     scan,
     sorting,
+    stacking,
     triangles,
 )
 from medtorch.core.ops import (
@@ -95,7 +97,7 @@ class Tensor:
 
     def _scalar(self, value: Any, wanted: DType) -> Tensor:
         """A number as a 0-d tensor beside this one."""
-        return Tensor._from_array(move(np.asarray(value, wanted.numpy), self._device), self._device)
+        return Tensor._from_array(move(dtypes.number(value, wanted), self._device), self._device)
 
     _run = staticmethod(autograd.run)
 
@@ -306,6 +308,8 @@ class Tensor:
 
     @data.setter
     def data(self, new: Tensor) -> None:
+        if STATE.capture is not None:
+            STATE.capture.saw_write(self, new, "data")
         self._array, self._device = new._array, new._device
         self._counter = [0]
 
@@ -385,6 +389,7 @@ class Tensor:
         """A leaf of its own. Raises AutogradError for a tensor that is computed."""
         if not self.is_leaf:
             raise AutogradError("deepcopy: only leaves can be copied deeply; use clone()")
+        _tell_reading(self, "deepcopy")
         if id(self) not in memo:
             out = type(self)._from_array(self._array.copy(), self._device)
             out.__dict__.update({k: v for k, v in self.__dict__.items() if not k.startswith("_") and k != "grad"})
@@ -397,6 +402,7 @@ class Tensor:
 
     def numpy(self, *, force: Any = False) -> np.ndarray[Any, Any]:
         """The same memory as a NumPy array; with `force` detached and brought to the CPU first."""
+        _tell_reading(self, "numpy")
         if force:
             return np.asarray(move(self._array, as_device("cpu")))
         if self.requires_grad:
@@ -414,6 +420,7 @@ class Tensor:
     def __dlpack__(self, **kwargs: Any) -> Any:
         if self.requires_grad:
             raise BufferError("a tensor that requires grad cannot be exported; use detach()")
+        _tell_reading(self, "__dlpack__")
         return self._array.__dlpack__(**kwargs)
 
     def __dlpack_device__(self) -> Any:
@@ -423,10 +430,12 @@ class Tensor:
         """The one number in this tensor, as a Python number."""
         if self.numel() != 1:
             raise ShapeError(f"item: only a tensor of one element becomes a number{describe(tensor=self.spec)}")
+        _tell_reading(self, "item")
         value = move(self._array, as_device("cpu")).reshape(()).item()
         return float(value) if self.dtype.is_floating_point else value
 
     def tolist(self) -> Any:
+        _tell_reading(self, "tolist")
         host = move(self._array, as_device("cpu"))
         return host.astype(np.float32).tolist() if self.dtype is dtypes.bfloat16 else host.tolist()
 
@@ -466,6 +475,7 @@ class Tensor:
         return id(self)
 
     def __repr__(self) -> str:
+        _tell_reading(self, "repr")
         return printing.text(self)
 
     def __format__(self, form: str) -> str:
@@ -475,6 +485,7 @@ class Tensor:
         """Travel between processes as an array. Raises AutogradError for a tensor that is computed."""
         if not self.is_leaf:
             raise AutogradError("only leaves can be sent to another process; use detach()")
+        _tell_reading(self, "pickle")
         return _rebuild, (
             type(self),
             np.asarray(move(self._array, as_device("cpu"))),
@@ -731,6 +742,12 @@ class Tensor:
     addbmm = matmul_ops.addbmm
     kron = matmul_ops.kron
     trace = matmul_ops.trace
+    det = linalg.det
+    logdet = linalg.logdet
+    slogdet = linalg.slogdet
+    inverse = linalg.inv
+    matrix_power = linalg.matrix_power
+    cross = linalg.cross_by_default
 
     addmm_ = inplace(matmul_ops.addmm)
     addmv_ = inplace(matmul_ops.addmv)
@@ -779,6 +796,12 @@ class Tensor:
     tril_ = inplace(triangles.tril)
     triu_ = inplace(triangles.triu)
 
+    ravel = stacking.ravel
+    rot90 = stacking.rot90
+    vsplit = stacking.vsplit
+    hsplit = stacking.hsplit
+    dsplit = stacking.dsplit
+
     # -- order (ops/sorting.py) -----------------------------------------------------------------------------------
 
     sort = sorting.sort
@@ -818,7 +841,14 @@ def _sizes(size: tuple[Any, ...]) -> Any:
     return size[0] if len(size) == 1 and not isinstance(size[0], (int, np.integer)) else size
 
 
+def _tell_reading(tensor: Tensor, name: str) -> None:
+    if STATE.capture is not None:
+        STATE.capture.saw_read(tensor, name)
+
+
 def _moved(tensor: Tensor, place: device) -> Tensor:
+    if STATE.capture is not None:
+        STATE.capture.saw_move(tensor, place)
     out = Tensor._from_array(move(tensor._array, place), place)
     autograd.record(Move(place), (tensor,), (out,))
     return out

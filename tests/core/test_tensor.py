@@ -176,6 +176,17 @@ def test_comparing_with_what_is_no_number_is_plainly_false():
     assert (x != None) is True  # noqa: E711
 
 
+@pytest.mark.requirement("REQ-F-TEN-002")
+def test_whole_numbers_that_do_not_fit_wrap_around_as_in_torch():
+    """Recorded: PyTorch 2.13."""
+    x = medtorch.tensor([255, 1], dtype=medtorch.uint8)
+    assert (x == -1).tolist() == [True, False]
+    assert (x + -1).tolist() == [254, 0]
+    assert x.clone().fill_(-1).tolist() == [255, 255]
+    assert medtorch.full((1,), -1, dtype=medtorch.uint8).tolist() == [255]
+    assert medtorch.tensor([-1], dtype=medtorch.uint8).tolist() == [255]
+
+
 def test_numbers_on_the_left_work_too():
     x = medtorch.tensor([2.0, 4.0])
     assert (1 - x).tolist() == [-1.0, -3.0]

@@ -6,14 +6,14 @@ from typing import Any
 
 from medtorch.core import shapes
 from medtorch.core.backends.reference.base import Array, KernelFamily
-from medtorch.core.dtypes import dtype
+from medtorch.core.dtypes import dtype, number
 
 
 class LayoutKernels(KernelFamily):
     """Copies, casts, views by strides, concatenation."""
 
     def full(self, shape: tuple[int, ...], value: Any, wanted: dtype) -> Array:
-        return self.xp.zeros(shape, wanted.numpy) if value == 0 else self.xp.full(shape, value, wanted.numpy)
+        return self.xp.zeros(shape, wanted.numpy) if value == 0 else self.xp.full(shape, number(value, wanted))
 
     def zeros(self, shape: tuple[int, ...], numpy_dtype: Any) -> Array:
         return self.xp.zeros(shape, numpy_dtype)
