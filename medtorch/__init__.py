@@ -200,6 +200,9 @@ from medtorch.core.ops.indexing import (
     put,
     take,
 )
+from medtorch.core.ops.linalg import cross_by_default as cross
+from medtorch.core.ops.linalg import det, logdet, matrix_power, slogdet
+from medtorch.core.ops.linalg import inv as inverse
 from medtorch.core.ops.matmul import (
     addbmm,
     addmm,
@@ -310,6 +313,21 @@ from medtorch.core.ops.sorting import (
     topk,
     unique,
     unique_consecutive,
+)
+from medtorch.core.ops.stacking import (
+    atleast_1d,
+    atleast_2d,
+    atleast_3d,
+    block_diag,
+    column_stack,
+    dsplit,
+    dstack,
+    hsplit,
+    hstack,
+    ravel,
+    rot90,
+    vsplit,
+    vstack,
 )
 from medtorch.core.ops.triangles import (
     diag,

@@ -9,7 +9,7 @@ Requires  REQ-F-OPS-001
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from medtorch.core.dtypes import dtype
 from medtorch.core.shapes import Shape
@@ -125,6 +125,11 @@ class Kernels(Protocol):
     # matmul
     def matmul(self, a: Array, b: Array) -> Array: ...
 
+    # linalg
+    def inv(self, a: Array) -> Array: ...
+    def solve(self, a: Array, b: Array) -> Array: ...
+    def slogdet(self, a: Array) -> tuple[Array, Array]: ...
+
     # indexing
     def index(self, x: Array, index: Array, places: tuple[int, ...]) -> Array: ...
     def index_put(self, x: Array, index: Array, value: Array, places: tuple[int, ...]) -> Array: ...
@@ -176,6 +181,64 @@ class Kernels(Protocol):
     def conv_weight_grad(
         self, input: Array, dy: Array, kernel: Shape, stride: Shape, padding: Pads, dilation: Shape, groups: int
     ) -> Array: ...
+
+    # fused: for compiled graphs. Activation: "none", "relu", "relu6", "leaky_relu" with the slope alpha. `out` is the
+    # memory that the result goes to, of any strides, or None; elementwise kernels may be given an input's. `writes` names
+    # the kernels that compute straight into out.
+    writes: ClassVar[frozenset[str]]
+
+    def conv_fused(
+        self,
+        input: Array,
+        weight: Array,
+        bias: Array | None,
+        residual: Array | None,
+        stride: Shape,
+        padding: Pads,
+        dilation: Shape,
+        groups: int,
+        activation: str,
+        alpha: float,
+        out: Array | None,
+    ) -> Array: ...
+    def conv_transpose_fused(
+        self,
+        input: Array,
+        weight: Array,
+        bias: Array | None,
+        residual: Array | None,
+        size: Shape,
+        stride: Shape,
+        padding: Pads,
+        dilation: Shape,
+        groups: int,
+        activation: str,
+        alpha: float,
+        out: Array | None,
+    ) -> Array: ...
+    def linear_fused(
+        self,
+        x: Array,
+        weight: Array,
+        bias: Array | None,
+        residual: Array | None,
+        activation: str,
+        alpha: float,
+        out: Array | None,
+    ) -> Array: ...
+    def scale_shift(
+        self,
+        x: Array,
+        scale: Array,
+        shift: Array | None,
+        dim: int,
+        activation: str,
+        alpha: float,
+        out: Array | None,
+    ) -> Array: ...
+    def add_activated(self, a: Array, b: Array, activation: str, alpha: float, out: Array | None) -> Array: ...
+    def activate(self, x: Array, activation: str, alpha: float, out: Array | None) -> Array: ...
+    def copy_into(self, x: Array, out: Array) -> Array: ...
 
     # pool
     def max_pool(

@@ -30,8 +30,6 @@ from tests.core.ops.catalogue import (
     tensors_out,
 )
 
-pytestmark = pytest.mark.requirement("REQ-F-OPS-001")
-
 FAMILIES = sorted(file.stem for file in Path(__file__).parent.glob("rows_*.py"))
 
 ROWS: list[OpRow] = [row for family in FAMILIES for row in importlib.import_module(f"tests.core.ops.{family}").ROWS]
@@ -42,11 +40,13 @@ def rows(choose: Any = lambda row: True) -> Any:
     return pytest.mark.parametrize("row", [row for row in ROWS if choose(row)], ids=lambda row: row.name)
 
 
+@pytest.mark.requirement("REQ-F-OPS-001")
 def test_every_row_has_a_name_of_its_own() -> None:
     names = [row.name for row in ROWS]
     assert sorted(set(names)) == sorted(names)
 
 
+@pytest.mark.requirement("REQ-F-OPS-001")
 @rows()
 def test_samples_cover_no_element_and_no_dim_and_a_refusal(row: OpRow) -> None:
     samples = row.drawn()
@@ -56,6 +56,7 @@ def test_samples_cover_no_element_and_no_dim_and_a_refusal(row: OpRow) -> None:
     assert bool(row.no_refusal) != bool(row.refusals), "give a refused call, or say in no_refusal why there is none"
 
 
+@pytest.mark.requirement("REQ-F-OPS-001")
 @rows(lambda row: row.oracle is not None)
 def test_results_follow_the_formula(row: OpRow) -> None:
     for sample in row.drawn():
@@ -104,6 +105,7 @@ def test_empty_inputs_get_empty_gradients(row: OpRow) -> None:
             assert all(g is None or g.shape == t.shape for g, t in zip(found, leaves, strict=True)), str(sample)
 
 
+@pytest.mark.requirement("REQ-F-OPS-001")
 @rows()
 def test_inputs_are_left_as_they_were(row: OpRow) -> None:
     for sample in row.drawn():
@@ -121,6 +123,7 @@ def test_inputs_are_left_as_they_were(row: OpRow) -> None:
             assert tensor._version == version, str(sample)
 
 
+@pytest.mark.requirement("REQ-F-OPS-001")
 @rows(lambda row: row.same_strides)
 def test_the_order_in_memory_does_not_matter(row: OpRow) -> None:
     for sample in row.drawn():

@@ -11,9 +11,11 @@ from medtorch.core.backends.reference.activation import ActivationKernels
 from medtorch.core.backends.reference.conv import ConvKernels
 from medtorch.core.backends.reference.elementwise import ElementwiseKernels
 from medtorch.core.backends.reference.embedding import EmbeddingKernels
+from medtorch.core.backends.reference.fused import FusedKernels
 from medtorch.core.backends.reference.indexing import IndexingKernels
 from medtorch.core.backends.reference.interpolate import InterpolateKernels
 from medtorch.core.backends.reference.layout import LayoutKernels
+from medtorch.core.backends.reference.linalg import LinalgKernels
 from medtorch.core.backends.reference.matmul import MatmulKernels
 from medtorch.core.backends.reference.norm import NormKernels
 from medtorch.core.backends.reference.pad import PadKernels
@@ -26,6 +28,7 @@ from medtorch.core.backends.reference.unfold import UnfoldKernels
 
 
 class ReferenceKernels(
+    FusedKernels,
     ActivationKernels,
     ConvKernels,
     ElementwiseKernels,
@@ -33,6 +36,7 @@ class ReferenceKernels(
     IndexingKernels,
     InterpolateKernels,
     LayoutKernels,
+    LinalgKernels,
     MatmulKernels,
     NormKernels,
     PadKernels,

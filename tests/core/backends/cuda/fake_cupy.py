@@ -232,6 +232,14 @@ def _as_strided(array: FakeArray, shape: Any = None, strides: Any = None) -> Fak
     return FakeArray(np.lib.stride_tricks.as_strided(_mine(array), shape, strides))
 
 
+def _wrapped(function: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda *args, **kwargs: on_device(function, args, kwargs)
+
+
+def _slogdet(array: FakeArray) -> Any:
+    return on_device(lambda a: tuple(np.linalg.slogdet(a)), (array,), {})
+
+
 class FakeCupy:
     """The module."""
 
@@ -242,6 +250,7 @@ class FakeCupy:
         self.ndarray = FakeArray
         self.pool = _Pool()
         stride_tricks = _Space(as_strided=_as_strided)
+        self.linalg = _Space(inv=_wrapped(np.linalg.inv), solve=_wrapped(np.linalg.solve), slogdet=_slogdet)
         self.lib = _Space(stride_tricks=stride_tricks)
         Device.current = 0
 
