@@ -35,7 +35,8 @@ ARG BASE_IMAGE
 ARG BUNDLE_SHA256
 COPY --from=deps /opt/medtorch /opt/medtorch
 COPY bundle/ /opt/bundle/
-ENV PATH=/opt/medtorch/bin:/usr/local/bin:/usr/bin:/bin PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+ENV PATH=/opt/medtorch/bin:/usr/local/bin:/usr/bin:/bin PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \
+    MEDTORCH_BUNDLE=/opt/bundle MEDTORCH_BUNDLE_SHA256=${BUNDLE_SHA256}
 LABEL org.opencontainers.image.title="${SERVICE}" \
       org.opencontainers.image.description="A medtorch service: ${SERVICE}" \
       org.opencontainers.image.version="${VERSION}" \
@@ -57,7 +58,8 @@ USER 10001:10001
 WORKDIR /opt/source
 COPY --from=tools /opt/tools /opt/tools
 COPY --chown=10001:10001 source/ ./
-ENV PYTHONPATH=/opt/tools HOME=/tmp MEDTORCH_SERVICE_BUNDLE=/opt/bundle
+# The tests name bundles of their own: the defaults of the service must not reach them.
+ENV PYTHONPATH=/opt/tools HOME=/tmp MEDTORCH_SERVICE_BUNDLE=/opt/bundle MEDTORCH_BUNDLE= MEDTORCH_BUNDLE_SHA256=
 # Evidence is made anew in every build, never taken from a cache: STARTED differs each time.
 ARG STARTED
 ARG BUNDLE_SHA256

@@ -28,12 +28,13 @@ class Digest(click.ParamType[str]):
             self.fail(str(error), param, ctx)
 
 
-def digest_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """--sha256, or --allow-unverified."""
+def digest_options(function: Callable[..., Any], *, envvar: str | None = None) -> Callable[..., Any]:
+    """--sha256, or --allow-unverified; `envvar` can say the digest too, never that none is needed."""
     function = click.option(
         "--allow-unverified", is_flag=True, help="Take the bundle as it is; the output says that it was not verified."
     )(function)
-    return click.option("--sha256", type=Digest(), help="The digest that the bundle must have.")(function)
+    digest = "The digest that the bundle must have."
+    return click.option("--sha256", type=Digest(), envvar=envvar, show_envvar=True, help=digest)(function)
 
 
 def check_digest_options(sha256: str | None, allow_unverified: bool) -> None:

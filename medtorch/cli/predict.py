@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +36,16 @@ class Output:
 
 
 @click.command()
-@click.option("--bundle", "bundle_path", type=PATH, required=True, help="The bundle: a folder or a .zip.")
-@digest_options
+@click.option(
+    "--bundle",
+    "bundle_path",
+    type=PATH,
+    required=True,
+    envvar="MEDTORCH_BUNDLE",
+    show_envvar=True,
+    help="The bundle: a folder or a .zip.",
+)
+@partial(digest_options, envvar="MEDTORCH_BUNDLE_SHA256")
 @click.option("--out", type=PATH, help="Folder for predictions.json, masks and overlays; a segmenter needs it.")
 @click.option("--overlay/--no-overlay", default=True, help="Outlines drawn over the image (segmenters; default: yes).")
 @click.option("--overwrite", is_flag=True, help="Replace the predictions that lie in --out.")
