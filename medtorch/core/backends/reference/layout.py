@@ -13,7 +13,7 @@ class LayoutKernels(KernelFamily):
     """Copies, casts, views by strides, concatenation."""
 
     def full(self, shape: tuple[int, ...], value: Any, wanted: dtype) -> Array:
-        return self.xp.zeros(shape, wanted.numpy) if value == 0 else self.xp.full(shape, number(value, wanted))
+        return self.xp.zeros(shape, wanted.numpy) if value == 0 else self.xp.full(shape, number(value, wanted)[()])
 
     def zeros(self, shape: tuple[int, ...], numpy_dtype: Any) -> Array:
         return self.xp.zeros(shape, numpy_dtype)
