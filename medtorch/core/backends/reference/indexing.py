@@ -29,7 +29,7 @@ class IndexingKernels(KernelFamily):
         return self._added(x, self._coordinates(x.shape, index, places), value)
 
     def _added(self, x: Array, where: tuple[Any, ...], value: Array) -> Array:
-        """x with value added at coordinates. CuPy adds at places in few dtypes: whole numbers go through one that wraps."""
+        """x with value added at coordinates. CuPy adds in few dtypes only: whole numbers go through one that wraps."""
         xp = self.xp
         if x.dtype.kind == "f":
             out = x.copy()
