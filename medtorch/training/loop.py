@@ -6,8 +6,7 @@ Requires  REQ-F-TRN-003, REQ-F-TRN-004, REQ-F-TRN-005
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,31 +29,17 @@ from medtorch.training.cases import Loaded, load, read_cases, split
 from medtorch.training.checkpoint import MODEL, Checkpoint, load_checkpoint, save_checkpoint
 from medtorch.training.config import TrainingConfig
 from medtorch.training.log import Record, write_log
-from medtorch.training.losses import LossFunction, build_loss
-from medtorch.training.measures import MEASURES
+from medtorch.training.losses import build_losses
 from medtorch.training.observer import Observer, Plan, Silent
 from medtorch.training.optimizers import build_optimizer, build_scheduler
 from medtorch.training.plot import matplotlib_figure, write_plot
 from medtorch.training.samples import Samples
+from medtorch.training.standing import Standing
 from medtorch.training.validate import validate
 
 CHECKPOINT = "checkpoint"
 BEST = "best"
 BUNDLE = "bundle"
-
-
-@dataclass
-class Standing:
-    """How far the training is: the next batch to do, the epoch's loss so far, and what was measured."""
-
-    epoch: int = 1
-    batch: int = 0
-    loss_sum: float = 0.0
-    loss_samples: int = 0
-    records: list[dict[str, Any]] = field(default_factory=list)
-    best_epoch: int | None = None
-    best_value: float | None = None
-    epochs_since_best: int = 0
 
 
 @dataclass(frozen=True)
@@ -103,7 +88,7 @@ class Training:
         self.loader = DataLoader(samples, config.batch_size, shuffle=True, seed=config.seed, num_workers=config.workers)
         manual_seed(config.seed)
         self.model: Module = build_model(config.architecture).to(config.device)
-        self.loss = _loss(config)
+        self.loss = build_losses(config.losses, config.reading.activation)
         self.optimizer: Optimizer = build_optimizer(
             config.optimizer.name, config.optimizer.arguments, self.model, "optimizer"
         )
@@ -115,7 +100,7 @@ class Training:
         if resume:
             self._restore(load_checkpoint(self.out / CHECKPOINT))
         self.observer.started(self._plan())
-        while self.standing.epoch <= self.config.epochs and not self._is_stale():
+        while self.standing.epoch <= self.config.epochs and not self.standing.is_stale(self.config.best.patience):
             self._epoch()
         if self.config.plot:
             write_plot(
@@ -130,9 +115,7 @@ class Training:
         self.model.train()
         for images, targets in self.loader:
             loss = self._step(images.to(self.config.device), targets.to(self.config.device))
-            standing.batch += 1
-            standing.loss_sum += loss * len(images)
-            standing.loss_samples += len(images)
+            standing.count(loss, len(images))
             every = self.config.checkpoint_every_steps
             if every is not None and self._steps() % every == 0 and standing.batch < len(self.loader):
                 self._save()
@@ -161,7 +144,7 @@ class Training:
         record: dict[str, Any] = {
             "epoch": standing.epoch,
             "lr": float(self.optimizer.param_groups[0]["lr"]),
-            "train_loss": standing.loss_sum / standing.loss_samples,
+            "train_loss": standing.mean_loss,
             **(validate(self.model, self.held_out, self.config, self.loss) if self._is_validated() else {}),
         }
         if self.config.scheduler is not None and self.config.scheduler.every == "epoch":
@@ -169,36 +152,18 @@ class Training:
                 self.scheduler.step(record["loss"])
             else:
                 self.scheduler.step()
-        is_best = self._judge(record)
+        is_best = standing.judge(record, self.config.best.measure)
         standing.records.append(record)
-        standing.epoch, standing.batch, standing.loss_sum, standing.loss_samples = standing.epoch + 1, 0, 0.0, 0
+        standing.next_epoch()
         if is_best:
             self._save_best(record)
         write_log(self.out, standing.records)
         self._save()
         self.observer.validated(record, is_best)
 
-    def _judge(self, record: dict[str, Any]) -> bool:
-        if self.config.best.measure not in record:
-            return False
-        standing, value = self.standing, record[self.config.best.measure]
-        higher = MEASURES[self.config.best.measure].higher_is_better
-        better = value is not None and (
-            standing.best_value is None or (value > standing.best_value if higher else value < standing.best_value)
-        )
-        if better:
-            standing.best_epoch, standing.best_value, standing.epochs_since_best = record["epoch"], value, 0
-        else:
-            standing.epochs_since_best += 1
-        return better
-
     def _is_validated(self) -> bool:
         """Every so many epochs, and the last one."""
         return self.standing.epoch % self.config.validate_every_epochs == 0 or self.standing.epoch == self.config.epochs
-
-    def _is_stale(self) -> bool:
-        patience = self.config.best.patience
-        return patience is not None and self.standing.epochs_since_best >= patience
 
     # -- saving and going on ------------------------------------------------------------------------------------------
 
@@ -279,23 +244,6 @@ class Training:
             batches_per_epoch=len(self.loader),
             done_batches=self._steps(),
         )
-
-
-def _loss(config: TrainingConfig) -> LossFunction:
-    """The weighted sum of the terms."""
-    terms: list[tuple[float, Callable[[Tensor, Tensor], Tensor]]] = [
-        (part.weight, build_loss(part.name, part.arguments, config.reading.activation, f"loss[{at}]"))
-        for at, part in enumerate(config.losses)
-    ]
-
-    def whole(scores: Tensor, targets: Tensor) -> Tensor:
-        (weight, first), *others = terms
-        value = first(scores, targets) * weight
-        for weight, term in others:
-            value = value + term(scores, targets) * weight
-        return value
-
-    return whole
 
 
 def _check_out(out: Path, resume: bool) -> None:

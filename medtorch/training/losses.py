@@ -6,7 +6,7 @@ Requires  REQ-F-TRN-001
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from medtorch import nn
 from medtorch.core.creation import tensor
 from medtorch.core.tensor import Tensor
 from medtorch.errors import ConfigError, MedtorchError
+from medtorch.training.config import Loss
 
 LossFunction = Callable[[Tensor, Tensor], Tensor]
 
@@ -63,6 +64,22 @@ def build_loss(name: str, arguments: Mapping[str, Any], activation: str, where: 
     if activation == "softmax":
         return lambda scores, labels: module(scores, labels.unsqueeze(1))
     return lambda scores, labels: module(scores, labels.unsqueeze(1).to(scores.dtype))
+
+
+def build_losses(terms: Sequence[Loss], activation: str) -> LossFunction:
+    """The weighted sum of the terms. Raises ConfigError."""
+    parts = [
+        (term.weight, build_loss(term.name, term.arguments, activation, f"loss[{at}]")) for at, term in enumerate(terms)
+    ]
+
+    def whole(scores: Tensor, labels: Tensor) -> Tensor:
+        (weight, first), *others = parts
+        value = first(scores, labels) * weight
+        for weight, part in others:
+            value = value + part(scores, labels) * weight
+        return value
+
+    return whole
 
 
 def _implied(kind: LossKind) -> set[str]:
