@@ -17,7 +17,7 @@ from medtorch.core.devices import as_device
 from medtorch.core.dtypes import dtype as DType
 from medtorch.core.promotion import result_type
 from medtorch.core.tensor import Tensor
-from medtorch.errors import ArgumentError, DtypeError
+from medtorch.errors import ArgumentError, DtypeError, UnsupportedError
 
 Device = Any
 
@@ -76,7 +76,7 @@ def tensor(
     Raises    ArgumentError for ragged data; DtypeError for what is no number
     """
     if pin_memory:
-        raise ArgumentError("tensor: pin_memory=True is not supported")
+        raise UnsupportedError("tensor: pin_memory=True is not supported")
     wanted = None if dtype is None else dtypes.as_dtype(dtype)
     if isinstance(data, Tensor):
         place = data.device if device is None else device

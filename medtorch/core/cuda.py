@@ -11,7 +11,7 @@ from typing import Any, Self
 from medtorch.core import random
 from medtorch.core.backends.cuda import door
 from medtorch.core.devices import CURRENT, as_device
-from medtorch.errors import DeviceError, UnsupportedError
+from medtorch.errors import DeviceError, UnsupportedError, UnsupportedNameError
 
 
 def is_available() -> bool:
@@ -135,5 +135,5 @@ def is_bf16_supported() -> bool:
 
 def __getattr__(name: str) -> Any:
     if name in ("Stream", "Event", "stream", "current_stream", "CUDAGraph", "graph", "amp", "nvtx"):
-        raise UnsupportedError(f"cuda.{name} is not supported")
+        raise UnsupportedNameError(f"cuda.{name} is not supported")
     raise AttributeError(f"module 'medtorch.cuda' has no attribute {name!r}")

@@ -340,3 +340,9 @@ class TestInPlace:
     def test_a_result_that_does_not_fit_is_refused(self):
         with pytest.raises(medtorch.errors.ShapeError, match="add_: the result does not fit"):
             medtorch.ones(1).add_(medtorch.ones(3))
+
+
+def test_batched_gradients_are_refused_by_name():
+    x = leaf([1.0])
+    with pytest.raises(medtorch.errors.UnsupportedError, match="grad: is_grads_batched=True is not supported"):
+        autograd.grad(x * 2, x, is_grads_batched=True)

@@ -333,3 +333,17 @@ class TestRandom:
         assert sorted(medtorch.multinomial(medtorch.tensor([1.0, 1.0, 0.0]), 2).tolist()) == [0, 1]
         with pytest.raises(ArgumentError, match="without replacement from fewer positive weights"):
             medtorch.multinomial(medtorch.tensor([1.0, 0.0]), 2)
+
+
+def test_a_name_that_is_not_supported_says_so_and_hasattr_says_no():
+    assert not hasattr(medtorch.linalg, "svd")
+    with pytest.raises(medtorch.errors.UnsupportedError, match="^linalg.svd is not supported$"):
+        medtorch.linalg.svd  # noqa: B018
+
+
+def test_bools_count_as_numbers_where_torch_lets_them():
+    x = medtorch.tensor([True, False])
+    assert x.square().dtype is medtorch.int64
+    assert x.masked_fill(x, 0).tolist() == [False, False]
+    with pytest.raises(DtypeError, match="positive: does not take bool"):
+        +x

@@ -256,7 +256,8 @@ def masked_fill(input: Tensor, mask: Tensor, value: Tensor | Number) -> Tensor:
 def _number_dtype(input: Tensor, value: Any) -> dtypes.dtype:
     """The tensor's own dtype, unless the number's category is higher: then the check will say so."""
     own = dtypes.of_scalar(value)
-    return input.dtype if own.category <= input.dtype.category else own
+    fits = own.category <= max(input.dtype.category, 1)  # a bool takes 0 and 1, as in torch
+    return input.dtype if fits else own
 
 
 def isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Tensor:

@@ -410,7 +410,8 @@ def neg(input: Tensor) -> Tensor:
 
 
 def positive(input: Tensor) -> Tensor:
-    """input itself."""
+    """input itself. Raises DtypeError for bool."""
+    require(input.dtype.category > 0, DtypeError, "positive", "does not take bool", input=input.spec)
     return input
 
 
@@ -465,8 +466,9 @@ def rsqrt(input: Tensor) -> Tensor:
 
 
 def square(input: Tensor) -> Tensor:
-    """input times itself."""
-    return input * input
+    """input times itself; bool counts as 0 and 1."""
+    number = input.long() if input.dtype.category == 0 else input
+    return number * number
 
 
 def reciprocal(input: Tensor) -> Tensor:

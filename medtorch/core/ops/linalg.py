@@ -18,7 +18,7 @@ from medtorch.core.ops.reduction import Dim, dim_of, dims_of
 from medtorch.core.ops.shape import broadcast_tensors, stack
 from medtorch.core.shapes import broadcast_shapes
 from medtorch.core.spec import Spec, describe
-from medtorch.errors import ArgumentError, DimError, DtypeError, ShapeError, UnsupportedError
+from medtorch.errors import ArgumentError, DimError, DtypeError, ShapeError, UnsupportedError, UnsupportedNameError
 
 if TYPE_CHECKING:
     from medtorch.core.kernels import Kernels
@@ -298,5 +298,5 @@ _UNSUPPORTED = {
 def refused(name: str) -> Exception:
     """What asking for a name of torch.linalg that is not here raises."""
     if name in _UNSUPPORTED:
-        return UnsupportedError(f"linalg.{name} is not supported")
+        return UnsupportedNameError(f"linalg.{name} is not supported")
     return AttributeError(f"module 'medtorch.linalg' has no attribute {name!r}")
