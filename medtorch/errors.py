@@ -8,8 +8,10 @@
     │   ├── DimError (IndexError)       a dim or an index out of range
     │   └── ArgumentError (ValueError)  an argument that is unknown, contradicting or out of range
     ├── UnsupportedError (NotImplementedError)   torch has it, medtorch has not
+    │   └── UnsupportedNameError (AttributeError)    so for a name of a module: hasattr() says no
     ├── AutogradError (RuntimeError)    the backward pass cannot be made
     │   └── ModifiedError               a saved value was changed in place before backward
+    ├── CompileError (RuntimeError)     a model that medtorch.compile cannot capture, or a compiled one used wrongly
     ├── BackendError (RuntimeError)     a backend is missing, or was forced where it cannot run
     ├── ModuleError (RuntimeError)      a module that is put together or called wrongly
     │   ├── ModuleAttributeError (AttributeError)    a member that is not there, or cannot be there yet
@@ -70,12 +72,20 @@ class UnsupportedError(MedtorchError, NotImplementedError):
     """PyTorch has it, medtorch has not."""
 
 
+class UnsupportedNameError(UnsupportedError, AttributeError):
+    """A name that PyTorch's module has and medtorch's has not."""
+
+
 class AutogradError(MedtorchError, RuntimeError):
     """The backward pass cannot be made."""
 
 
 class ModifiedError(AutogradError):
     """A value saved for backward was changed in place before backward."""
+
+
+class CompileError(MedtorchError, RuntimeError):
+    """A model that cannot be captured, or a compiled one used for what it cannot do."""
 
 
 class BackendError(MedtorchError, RuntimeError):
