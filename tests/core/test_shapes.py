@@ -92,7 +92,7 @@ def test_one_size_of_a_view_is_worked_out():
 
 
 def _slow_count(size, kernel, stride, padding, dilation, ceil_mode):
-    """Slide a window; with ceil_mode, once more over the right end if something there is uncovered and it starts in the image."""
+    """Slide a window; with ceil_mode, once more over the end if something is uncovered and it starts in the image."""
     before, after = padding
     start, count, end = -before, 0, -before - 1
     while start + dilation * (kernel - 1) < size + after:
