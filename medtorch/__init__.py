@@ -380,7 +380,12 @@ arcsin, arccos, arctan, arctan2 = asin, acos, atan, atan2
 _ROOMS = frozenset(
     {"compat", "cuda", "data", "linalg", "metrics", "models", "nn", "optim", "serialize", "serve", "training", "utils"}
 )
-_LAZY = {"load_bundle": "medtorch.serve", "save_bundle": "medtorch.serve", "backend_info": "medtorch.core.info"}
+_LAZY = {
+    "load_bundle": "medtorch.serve",
+    "save_bundle": "medtorch.serve",
+    "backend_info": "medtorch.core.info",
+    "compile": "medtorch.core.graph.compiled",
+}
 
 
 def __getattr__(name: str) -> Any:

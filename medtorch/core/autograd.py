@@ -22,7 +22,7 @@ from medtorch.core.modes import STATE, set_grad_enabled
 from medtorch.core.ops.op import Op
 from medtorch.core.promotion import promote
 from medtorch.core.spec import Spec, describe
-from medtorch.errors import AutogradError, DeviceError, ModifiedError
+from medtorch.errors import AutogradError, DeviceError, ModifiedError, UnsupportedError
 
 if TYPE_CHECKING:
     from medtorch.core.tensor import Tensor
@@ -248,6 +248,8 @@ def run(op: Op, inputs: Sequence[Any]) -> Any:
     if op.views:
         for nr, out in enumerate(outputs):
             out._become_view(first, op, nr)
+    if STATE.capture is not None:
+        STATE.capture.saw_op(op, tensors, outputs)
     record(op, tensors, outputs)
     return outputs if isinstance(found, tuple) else outputs[0]
 
@@ -443,7 +445,7 @@ def grad(
     Source    semantics of torch.autograd.grad
     """
     if is_grads_batched:
-        raise AutogradError("grad: is_grads_batched is not supported")
+        raise UnsupportedError("grad: is_grads_batched=True is not supported")
     outs, ins = _listed(outputs), _listed(inputs)
     given = (None,) * len(outs) if grad_outputs is None else _listed(grad_outputs)
     roots = [_root(t, g, create_graph) for t, g in zip(outs, given, strict=True)]

@@ -9,9 +9,28 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Callable
-from typing import Any, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Watcher(Protocol):
+    """Sees everything that happens to tensors in one thread, and may refuse it by raising."""
+
+    def saw_op(self, op: Any, inputs: tuple[Any, ...], outputs: tuple[Any, ...]) -> None:
+        """`op` made `outputs`."""
+
+    def saw_write(self, target: Any, value: Any, name: str) -> None:
+        """The numbers of `value` are about to be written into the memory of `target`."""
+
+    def saw_read(self, tensor: Any, name: str) -> None:
+        """The numbers of `tensor` are about to leave for Python or NumPy."""
+
+    def saw_move(self, tensor: Any, place: Any) -> None:
+        """`tensor` is about to be copied to another device."""
+
+    def saw_random(self) -> None:
+        """Random numbers are about to be drawn."""
 
 
 class _State(threading.local):
@@ -19,6 +38,8 @@ class _State(threading.local):
     inference = False
     packing: tuple[tuple[Callable[[Any], Any], Callable[[Any], Any]], ...] = ()
     """How saved tensors are stored and fetched: pairs (pack, unpack), of which the last is in force."""
+    capture: Watcher | None = None
+    """Who is told of everything that happens to tensors, while a model is captured (medtorch/core/graph)."""
 
 
 STATE = _State()

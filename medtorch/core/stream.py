@@ -17,6 +17,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from medtorch.core import dtypes
+from medtorch.core.modes import STATE
 from medtorch.errors import ArgumentError
 
 _WORDS = 4  # 64-bit words that Philox gives for one count
@@ -82,4 +83,6 @@ DEFAULT = Stream()
 
 def stream_of(generator: Streaming | None) -> Stream:
     """The generator's stream, or the default one."""
+    if STATE.capture is not None:
+        STATE.capture.saw_random()
     return DEFAULT if generator is None else generator.stream

@@ -1,0 +1,116 @@
+"""Several ops in one call, for compiled graphs: here one after the other, so that the numbers are those of the ops alone.
+
+Each takes `out`, the memory that the result goes to, or None. A backend names in `writes` those that compute straight
+into it; the others copy, and a plan does not hand them any.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from medtorch.core.backends.reference.activation import ActivationKernels
+from medtorch.core.backends.reference.base import Array
+from medtorch.core.backends.reference.conv import ConvKernels
+from medtorch.core.backends.reference.elementwise import ElementwiseKernels
+from medtorch.core.backends.reference.matmul import MatmulKernels
+from medtorch.core.shapes import Shape
+from medtorch.core.windows import Pads
+from medtorch.errors import ArgumentError
+
+
+class FusedKernels(ActivationKernels, ConvKernels, ElementwiseKernels, MatmulKernels):
+    """A product with what follows it, and runs of elementwise ops."""
+
+    writes: ClassVar[frozenset[str]] = frozenset({"scale_shift", "add_activated", "activate", "copy_into"})
+
+    def conv_fused(
+        self,
+        input: Array,
+        weight: Array,
+        bias: Array | None,
+        residual: Array | None,
+        stride: Shape,
+        padding: Pads,
+        dilation: Shape,
+        groups: int,
+        activation: str,
+        alpha: float,
+        out: Array | None,
+    ) -> Array:
+        y = self.conv(input, weight, bias, stride, padding, dilation, groups)
+        return self._finished(y, residual, activation, alpha, out)
+
+    def conv_transpose_fused(
+        self,
+        input: Array,
+        weight: Array,
+        bias: Array | None,
+        residual: Array | None,
+        size: Shape,
+        stride: Shape,
+        padding: Pads,
+        dilation: Shape,
+        groups: int,
+        activation: str,
+        alpha: float,
+        out: Array | None,
+    ) -> Array:
+        y = self.conv_input_grad(input, weight, bias, size, stride, padding, dilation, groups)
+        return self._finished(y, residual, activation, alpha, out)
+
+    def linear_fused(
+        self,
+        x: Array,
+        weight: Array,
+        bias: Array | None,
+        residual: Array | None,
+        activation: str,
+        alpha: float,
+        out: Array | None,
+    ) -> Array:
+        """x (..., I), weight (O, I). Leading dims become rows."""
+        y = self.matmul(x.reshape(-1, x.shape[-1]), weight.T).reshape(*x.shape[:-1], weight.shape[0])
+        y = y if bias is None else self.add(y, bias)
+        return self._finished(y, residual, activation, alpha, out)
+
+    def scale_shift(
+        self,
+        x: Array,
+        scale: Array,
+        shift: Array | None,
+        dim: int,
+        activation: str,
+        alpha: float,
+        out: Array | None,
+    ) -> Array:
+        """Two roundings, as of two ops: no fused multiply-add."""
+        across = (-1, *(1,) * (x.ndim - 1 - dim))
+        with self.quiet():
+            y = self.xp.multiply(x, scale.reshape(across), out=out)
+            y = y if shift is None else self.xp.add(y, shift.reshape(across), out=y)
+        return self._finished(y, None, activation, alpha, out)
+
+    def add_activated(self, a: Array, b: Array, activation: str, alpha: float, out: Array | None) -> Array:
+        return self._finished(self.xp.add(a, b, out=out), None, activation, alpha, out)
+
+    def activate(self, x: Array, activation: str, alpha: float, out: Array | None) -> Array:
+        return self._finished(x, None, activation, alpha, out)
+
+    def copy_into(self, x: Array, out: Array) -> Array:
+        """The numbers of x into `out`, of the same shape and dtype."""
+        out[...] = x
+        return out
+
+    def _finished(self, y: Array, residual: Array | None, activation: str, alpha: float, out: Array | None) -> Array:
+        y = y if residual is None else self.add(y, residual)
+        if activation == "relu":
+            y = self.relu(y)
+        elif activation == "relu6":
+            y = self.clamp(y, 0.0, 6.0)
+        elif activation == "leaky_relu":
+            y = self.leaky_relu(y, alpha)
+        elif activation != "none":
+            raise ArgumentError(f"unknown activation {activation!r}; have none, relu, relu6, leaky_relu")
+        if out is None or y is out:
+            return y
+        return self.copy_into(y, out)

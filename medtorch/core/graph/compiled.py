@@ -1,0 +1,177 @@
+"""What medtorch.compile hands out: a callable with the model's answers, planned for each kind of input it meets.
+
+Requires  REQ-F-CMP-001, REQ-F-CMP-006
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from medtorch.core.devices import device
+from medtorch.core.graph.capture import state_of
+from medtorch.core.graph.constants import ConstantPool
+from medtorch.core.graph.plan import Plan, make_plan
+from medtorch.core.graph.probe import dense_order
+from medtorch.core.graph.stats import describe_plans
+from medtorch.core.graph.structure import Structure, put_together, taken_apart
+from medtorch.core.modes import STATE
+from medtorch.core.tensor import Tensor
+from medtorch.errors import ArgumentError, AutogradError, CompileError
+
+Array = Any
+Key = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class _Guard:
+    """A parameter or buffer as it was when the model was compiled."""
+
+    name: str
+    tensor: Tensor
+    array: Array
+    version: int
+
+    def holds(self) -> bool:
+        return self.tensor._array is self.array and self.tensor._counter[0] == self.version
+
+
+class Compiled:
+    """A model for inference, made by `medtorch.compile`. Several threads may call it at once."""
+
+    def __init__(self, model: Callable[..., Any], *, rewrites: bool, plans: int, poison: bool) -> None:
+        self.model = model
+        self._rewrites, self._limit, self._poison = rewrites, plans, poison
+        self._plans: OrderedDict[Key, Plan] = OrderedDict()
+        self._pool = ConstantPool()
+        self._lock, self._capturing = threading.Lock(), threading.Lock()
+        self._captures = self._evicted = 0
+        self._guards = [_Guard(name, t, t._array, t._counter[0]) for name, t in state_of(model)]
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """The model's answer.
+
+        Inputs of a new shape, dtype or memory layout are captured first, and their plan is kept.
+        Raises    CompileError where the model was changed since, or cannot be captured; AutogradError for an input that
+                  requires grad while recording is on
+        """
+        if STATE.capture is not None:  # inside of a model that is being captured itself
+            return self.model(*args, **kwargs)
+        tensors, structure = taken_apart((args, kwargs), "the model's input")
+        self._refuse_grad(tensors)
+        plan, arrays = self._plan_for(tensors, structure)
+        place = tensors[0].device
+        return put_together(plan.outputs, [Tensor._from_array(array, place) for array in plan.program.run(arrays)])
+
+    def stats(self) -> dict[str, Any]:
+        """What was fused, folded and removed, which kernels run, and how much memory that takes; of the newest plan first."""
+        with self._lock:
+            plans = [(key, plan) for key, plan in reversed(self._plans.items())]
+        return {
+            "rewrites": "all" if self._rewrites else "none",
+            "captures": self._captures,
+            "plans_cached": len(plans),
+            "plans_limit": self._limit,
+            "plans_evicted": self._evicted,
+            "constants": len(self._pool),
+            "constants_bytes": self._pool.bytes(),
+            **describe_plans(plans),
+        }
+
+    def __repr__(self) -> str:
+        return f"Compiled({type(self.model).__name__}, plans={len(self._plans)})"
+
+    # -- which plan -----------------------------------------------------------------------------------------------------
+
+    def _refuse_grad(self, tensors: list[Tensor]) -> None:
+        if not STATE.grad:
+            return
+        for nr, tensor in enumerate(tensors):
+            if tensor.requires_grad:
+                raise AutogradError(
+                    f"compile: input {nr} requires grad; a compiled model is for inference: "
+                    "call it under medtorch.no_grad() or call the model itself"
+                )
+
+    def _plan_for(self, tensors: list[Tensor], structure: Structure) -> tuple[Plan, list[Array]]:
+        self._check_state()
+        place = _one_device(tensors)
+        arrays = [_dense(tensor._array) for tensor in tensors]
+        key = (structure, str(place), *((a.shape, a.dtype.name, a.strides) for a in arrays))
+        found = self._known(key)
+        if found is None:
+            with self._capturing:  # another thread may be at it
+                found = self._known(key) or self._made(key, structure, arrays, place)
+        return found, arrays
+
+    def _known(self, key: Key) -> Plan | None:
+        with self._lock:
+            found = self._plans.get(key)
+            if found is not None:
+                self._plans.move_to_end(key)
+            return found
+
+    def _made(self, key: Key, structure: Structure, arrays: list[Array], place: device) -> Plan:
+        plan = make_plan(
+            self.model, structure, arrays, place, self._pool, rewrites=self._rewrites, poison=self._poison
+        )
+        with self._lock:
+            self._plans[key] = plan
+            self._captures += 1
+            while len(self._plans) > self._limit:
+                self._plans.popitem(last=False)
+                self._evicted += 1
+        return plan
+
+    def _check_state(self) -> None:
+        for guard in self._guards:
+            if not guard.holds():
+                raise CompileError(
+                    f"compile: {guard.name} of the model was changed, moved or replaced since the model was compiled; "
+                    "compile it again"
+                )
+
+
+def _one_device(tensors: list[Tensor]) -> device:
+    if not tensors:
+        raise CompileError("compile: a compiled model needs a tensor as input")
+    places = {tensor.device for tensor in tensors}
+    if len(places) > 1:
+        raise CompileError(f"compile: inputs on different devices: {', '.join(sorted(map(str, places)))}")
+    return places.pop()
+
+
+def _dense(array: Array) -> Array:
+    """`array`, or a copy without gaps where it has some: plans are made for memory without."""
+    return array if dense_order(array) is not None else array.copy(order="K")
+
+
+def compile(  # noqa: A001  the public name is torch's
+    model: Callable[..., Any], *example_inputs: Any, rewrites: str = "all", plans: int = 8, poison: bool = False
+) -> Compiled:
+    """`model` for inference: captured on the examples, folded, fused and planned.
+
+    Math      answers are the model's, bit for bit with rewrites="none"; with "all", where scales were folded into weights,
+              within the bound that stats() states
+    Raises    CompileError for a model in training mode, one that changes itself or its input, draws random numbers, moves
+              between devices, or decides by the numbers it is given; ArgumentError for unknown options
+
+    The model's numbers are copied: changing them later is noticed and refused. `plans` is how many kinds of input (shapes,
+    dtypes, layouts) are kept. `poison` overwrites dead memory with NaN after every step, for tests.
+    Source    the name is that of torch.compile; options and guarantees are medtorch's own
+    Requires  REQ-F-CMP-001
+    """
+    if not callable(model):
+        raise ArgumentError(f"compile: the model must be callable, got {type(model).__name__}")
+    if rewrites not in ("all", "none"):
+        raise ArgumentError(f"compile: rewrites must be 'all' or 'none', got {rewrites!r}")
+    if not isinstance(plans, int) or plans < 1:
+        raise ArgumentError(f"compile: plans must be a whole number from 1 on, got {plans!r}")
+    if not example_inputs:
+        raise ArgumentError("compile: needs example inputs, as the model takes them")
+    found = Compiled(model, rewrites=rewrites == "all", plans=plans, poison=poison)
+    found(*example_inputs)
+    return found

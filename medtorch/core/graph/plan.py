@@ -1,0 +1,81 @@
+"""From a captured model to a program for inputs of one kind, checked on the example before anybody gets it.
+
+Requires  REQ-F-CMP-001, REQ-F-CMP-007
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from medtorch.core.backends import kernels_for
+from medtorch.core.devices import device
+from medtorch.core.graph.accuracy import Accuracy, compare
+from medtorch.core.graph.capture import capture
+from medtorch.core.graph.constants import ConstantPool
+from medtorch.core.graph.ir import Graph
+from medtorch.core.graph.lifetimes import Planner
+from medtorch.core.graph.probe import probe
+from medtorch.core.graph.program import Program
+from medtorch.core.graph.recorder import same_numbers
+from medtorch.core.graph.rewrite import Rewritten, rewrite
+from medtorch.core.graph.rewrite.affine import changes_numbers
+from medtorch.core.graph.structure import Structure
+from medtorch.errors import CompileError
+
+Array = Any
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A program for inputs of one kind, how its outputs are nested, and what is to be told of it."""
+
+    program: Program
+    outputs: Structure
+    counts: dict[str, int]
+    captured_ops: int
+    accuracy: Accuracy
+
+    @property
+    def folded(self) -> bool:
+        """Whether a weight or bias holds what the model computes apart from it."""
+        return changes_numbers(self.counts)
+
+
+def make_plan(
+    model: Callable[..., Any],
+    arguments: Structure,
+    arrays: list[Array],
+    place: device,
+    pool: ConstantPool,
+    *,
+    rewrites: bool,
+    poison: bool,
+) -> Plan:
+    """Capture, rewrite, plan, and compare with the model on `arrays`.
+
+    Raises    CompileError for what cannot be captured, or where the plan does not give the model's answer
+    """
+    captured = capture(model, arguments, arrays, place)
+    found = rewrite(captured.graph) if rewrites else Rewritten(captured.graph, {})
+    graph, kernels = pool.frozen(found.graph), kernels_for(place)
+    seen = probe(graph, kernels, arrays)
+    accuracy = compare(list(seen.answers), captured.answers, exact=not rewrites)
+    layout = Planner(graph, seen, kernels.writes if place.type == "cpu" else ()).plan()
+    _check_memory(Program(graph, kernels, seen, layout, poison=True), arrays, seen.answers)
+    program = Program(graph, kernels, seen, layout, poison=poison)
+    return Plan(program, captured.outputs, found.counts, len(captured.graph.nodes), accuracy)
+
+
+def _check_memory(program: Program, arrays: list[Array], wanted: tuple[Array, ...]) -> None:
+    """Run once with dead memory poisoned: the answer must be that of a run in which every value has its own."""
+    for nr, (a, b) in enumerate(zip(program.run(arrays), wanted, strict=True)):
+        if not same_numbers(a, b):
+            raise CompileError(f"compile: output {nr} changes when values share memory; please report this model")
+
+
+def kernel_names(graph: Graph) -> dict[str, int]:
+    """How often each op is run, by name."""
+    return dict(sorted(Counter(node.op.name for node in graph.nodes).items()))

@@ -1,0 +1,53 @@
+"""The passes, in the order in which they run, and what each may change of the numbers.
+
+Only `affine` changes numbers: it multiplies scales into weights. All others leave every bit as it was, as far as the
+kernels give equal numbers for equal inputs in another memory layout.
+
+Requires  REQ-F-CMP-003
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from medtorch.core.graph.ir import Graph
+from medtorch.core.graph.rewrite.affine import fold_affine
+from medtorch.core.graph.rewrite.constants import fold_constants
+from medtorch.core.graph.rewrite.dead import drop_dead
+from medtorch.core.graph.rewrite.epilogue import fuse_epilogues
+from medtorch.core.graph.rewrite.identities import drop_identities
+from medtorch.core.graph.rewrite.lower import lower
+from medtorch.core.graph.rewrite.scale_shift import join_scale_shift
+
+Pass = Callable[[Graph], tuple[Graph, dict[str, int]]]
+
+PASSES: tuple[Pass, ...] = (
+    drop_dead,
+    drop_identities,
+    lower,
+    fold_affine,
+    fold_constants,
+    join_scale_shift,
+    fuse_epilogues,
+    drop_identities,
+    drop_dead,
+)
+
+
+@dataclass(frozen=True)
+class Rewritten:
+    """The graph after all passes, and how often each found something to do."""
+
+    graph: Graph
+    counts: dict[str, int]
+
+
+def rewrite(graph: Graph) -> Rewritten:
+    """`graph` after every pass."""
+    counts: dict[str, int] = {}
+    for one in PASSES:
+        graph, found = one(graph)
+        for name, count in found.items():
+            counts[name] = counts.get(name, 0) + count
+    return Rewritten(graph, counts)

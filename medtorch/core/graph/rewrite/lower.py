@@ -1,0 +1,75 @@
+"""The model's ops as the fused kernels know them: products that can end in more, activations by name.
+
+    convolution, transposed convolution -> ConvFused, ConvTransposeFused
+    x times a matrix that never changes -> LinearFused
+    relu, relu6, leaky relu             -> Activate
+    reshape                             -> Regroup, which copies where another pass has changed the memory layout
+"""
+
+from __future__ import annotations
+
+from medtorch.core.graph.draft import Draft
+from medtorch.core.graph.ir import Graph, Node, Value
+from medtorch.core.graph.ops import Activate, ConvFused, ConvTransposeFused, LinearFused, Regroup
+from medtorch.core.ops.activation import Hardtanh, LeakyRelu
+from medtorch.core.ops.conv import Conv, ConvInputGrad
+from medtorch.core.ops.elementwise import Clamp, Relu
+from medtorch.core.ops.matmul import Matmul
+from medtorch.core.ops.op import Op
+from medtorch.core.ops.shape import Permute, Reshape
+
+
+def lower(graph: Graph) -> tuple[Graph, dict[str, int]]:
+    """The graph in the fused kernels' words. Only floating-point values: the others stay with the model's ops."""
+    draft = Draft(graph)
+    fixed = draft.fixed()
+    for place, node in draft.nodes():
+        if isinstance(node.op, Reshape):
+            draft.put(place, Node(Regroup(node.op.shape), node.inputs, node.outputs))
+        elif draft.specs[node.outputs[0]].dtype.is_floating_point:
+            _lower(draft, fixed, place, node)
+    return draft.finished(), {}
+
+
+def _lower(draft: Draft, fixed: set[Value], place: int, node: Node) -> None:
+    op = node.op
+    if isinstance(op, Conv):
+        lowered: Op = ConvFused("none", 0.0, op.stride, op.padding, op.dilation, op.groups)
+        draft.put(place, Node(lowered, (*node.inputs, None), node.outputs))
+    elif isinstance(op, ConvInputGrad):
+        lowered = ConvTransposeFused("none", 0.0, op.stride, op.padding, op.dilation, op.groups, op.size)
+        draft.put(place, Node(lowered, (*node.inputs, None), node.outputs))
+    elif isinstance(op, Matmul):
+        _lower_matmul(draft, fixed, place, node)
+    elif (named := activation_of(op)) is not None:
+        draft.put(place, Node(Activate(*named), node.inputs, node.outputs))
+
+
+def activation_of(op: Op) -> tuple[str, float] | None:
+    """The name and slope of an activation that the fused kernels know."""
+    if isinstance(op, Relu):
+        return "relu", 0.0
+    if isinstance(op, LeakyRelu):
+        return "leaky_relu", op.negative_slope
+    if isinstance(op, Hardtanh) and (op.min_val, op.max_val) == (0, 6):
+        return "relu6", 0.0
+    if isinstance(op, Clamp) and (op.low, op.high) == (0, 6):
+        return "relu6", 0.0
+    return (op.activation, op.alpha) if isinstance(op, Activate) else None
+
+
+def _lower_matmul(draft: Draft, fixed: set[Value], place: int, node: Node) -> None:
+    x, matrix = node.inputs
+    if x is None or matrix is None or matrix not in fixed:
+        return
+    if draft.specs[x].ndim != 2 or draft.specs[matrix].ndim != 2:
+        return
+    before = draft.made_by(matrix)
+    if before is not None and isinstance(before.op, Permute) and before.inputs[0] is not None:
+        weight, turn = before.inputs[0], ()
+    else:
+        spec = draft.specs[matrix]
+        weight = draft.new_value(spec.with_shape((spec.shape[1], spec.shape[0])))
+        turn = (Node(Permute((1, 0)), (matrix,), (weight,)),)
+        fixed.add(weight)
+    draft.put(place, *turn, Node(LinearFused("none", 0.0), (x, weight, None, None), node.outputs))
