@@ -183,8 +183,8 @@ class Kernels(Protocol):
     ) -> Array: ...
 
     # fused: for compiled graphs. Activation: "none", "relu", "relu6", "leaky_relu" with the slope alpha. `out` is the
-    # memory that the result goes to, of any strides, or None; elementwise kernels may be given an input's. `writes` names
-    # the kernels that compute straight into out.
+    # memory that the result goes to and that is returned, of any strides, or None; for the elementwise ones (from
+    # scale_shift on) it may be an input's. `writes` names the kernels that compute straight into out.
     writes: ClassVar[frozenset[str]]
 
     def conv_fused(

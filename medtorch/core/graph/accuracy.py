@@ -36,7 +36,9 @@ def compare(found: list[Array], wanted: tuple[Array, ...], *, exact: bool) -> Ac
     largest = 0.0
     for nr, (a, b) in enumerate(zip(found, wanted, strict=True)):
         if exact and not same_numbers(a, b):
-            raise CompileError(f"compile: output {nr} is not that of the model bit for bit, although nothing was folded")
+            raise CompileError(
+                f"compile: output {nr} is not that of the model bit for bit, although nothing was folded"
+            )
         kind = str(a.dtype.name)
         gap = _gap(a, b) if kind in FACTORS else 0.0
         if not gap <= FACTORS.get(kind, 0.0):

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from medtorch.core.backends import move
 from medtorch.core.devices import device
 from medtorch.core.graph.ir import Graph, same_op
 from medtorch.core.graph.recorder import Recorder, same_numbers
@@ -50,18 +49,15 @@ def check_evaluation(model: Callable[..., Any]) -> None:
     for name, module in named(model, "named_modules"):
         if module.training:
             which = f"its module {name!r} ({type(module).__name__}) is" if name else "it is"
-            raise CompileError(f"compile: the model must be in evaluation mode, but {which} in training mode: call eval()")
+            raise CompileError(
+                f"compile: the model must be in evaluation mode, but {which} in training mode: call eval()"
+            )
 
 
 def named(model: Callable[..., Any], method: str) -> Iterable[tuple[str, Any]]:
     """What a module lists by `method`; nothing for a plain function."""
     listed = getattr(model, method, None)
     return () if listed is None else listed()
-
-
-def state_of(model: Callable[..., Any]) -> list[tuple[str, Tensor]]:
-    """Parameters and buffers of `model`, by name."""
-    return [*named(model, "named_parameters"), *named(model, "named_buffers")]
 
 
 def _watched(model: Callable[..., Any], arguments: Structure, arrays: list[Array], place: device) -> Captured:
@@ -100,17 +96,17 @@ def _check_same(first: Captured, second: Captured) -> None:
     for nr, (a, b) in enumerate(zip(one.nodes, other.nodes, strict=False)):
         if not same_op(a.op, b.op) or a.inputs != b.inputs:
             raise CompileError(
-                f"compile: for other numbers the model does something else: op {nr} is {a.op.name} for the example and "
-                f"{b.op.name} for other numbers of the same shape, or takes other values; such a model cannot be compiled"
+                f"compile: for other numbers of the same shape the model does something else: op {nr} is {a.op.name} "
+                f"for the example and {b.op.name} for others, or takes other values; such a model cannot be compiled"
             )
     if len(one.nodes) != len(other.nodes) or one.outputs != other.outputs or first.outputs != second.outputs:
         raise CompileError(
-            f"compile: for other numbers the model does something else: {len(one.nodes)} ops for the example, "
-            f"{len(other.nodes)} for other numbers of the same shape, or other outputs; such a model cannot be compiled"
+            f"compile: for other numbers of the same shape the model does something else: {len(one.nodes)} ops for "
+            f"the example, {len(other.nodes)} for others, or other outputs; such a model cannot be compiled"
         )
     for value, constant in one.constants.items():
         if not same_numbers(constant.array, other.constants[value].array):
             raise CompileError(
-                f"compile: {constant.name or 'a constant'} {one.specs[value]} that the model uses follows from its input "
-                "by a way around medtorch's ops (or changes from call to call); such a model cannot be compiled"
+                f"compile: {constant.name or 'a constant'} {one.specs[value]} that the model uses follows from its "
+                "input by a way around medtorch's ops, or changes from call to call; such a model cannot be compiled"
             )

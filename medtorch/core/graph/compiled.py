@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from medtorch.core.devices import device
-from medtorch.core.graph.capture import state_of
+from medtorch.core.graph.capture import named
 from medtorch.core.graph.constants import ConstantPool
 from medtorch.core.graph.plan import Plan, make_plan
 from medtorch.core.graph.probe import dense_order
@@ -31,12 +31,17 @@ class _Guard:
     """A parameter or buffer as it was when the model was compiled."""
 
     name: str
+    holder: dict[str, Any]
+    key: str
     tensor: Tensor
     array: Array
     version: int
 
     def holds(self) -> bool:
-        return self.tensor._array is self.array and self.tensor._counter[0] == self.version
+        """Whether it is the same tensor over the same memory, and not written to."""
+        tensor = self.tensor
+        same = self.holder.get(self.key) is tensor and tensor._array is self.array
+        return same and tensor._counter[0] == self.version
 
 
 class Compiled:
@@ -49,7 +54,7 @@ class Compiled:
         self._pool = ConstantPool()
         self._lock, self._capturing = threading.Lock(), threading.Lock()
         self._captures = self._evicted = 0
-        self._guards = [_Guard(name, t, t._array, t._counter[0]) for name, t in state_of(model)]
+        self._guards = _guards(model)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The model's answer.
@@ -67,7 +72,7 @@ class Compiled:
         return put_together(plan.outputs, [Tensor._from_array(array, place) for array in plan.program.run(arrays)])
 
     def stats(self) -> dict[str, Any]:
-        """What was fused, folded and removed, which kernels run, and how much memory that takes; of the newest plan first."""
+        """What was fused, folded and removed, which kernels run, how much memory that takes; newest plan in full."""
         with self._lock:
             plans = [(key, plan) for key, plan in reversed(self._plans.items())]
         return {
@@ -84,7 +89,7 @@ class Compiled:
     def __repr__(self) -> str:
         return f"Compiled({type(self.model).__name__}, plans={len(self._plans)})"
 
-    # -- which plan -----------------------------------------------------------------------------------------------------
+    # -- which plan ---------------------------------------------------------------------------------------------------
 
     def _refuse_grad(self, tensors: list[Tensor]) -> None:
         if not STATE.grad:
@@ -115,9 +120,7 @@ class Compiled:
             return found
 
     def _made(self, key: Key, structure: Structure, arrays: list[Array], place: device) -> Plan:
-        plan = make_plan(
-            self.model, structure, arrays, place, self._pool, rewrites=self._rewrites, poison=self._poison
-        )
+        plan = make_plan(self.model, structure, arrays, place, self._pool, rewrites=self._rewrites, poison=self._poison)
         with self._lock:
             self._plans[key] = plan
             self._captures += 1
@@ -135,6 +138,17 @@ class Compiled:
                 )
 
 
+def _guards(model: Callable[..., Any]) -> list[_Guard]:
+    """One for each parameter and buffer; none for a plain function, whose tensors nobody can list."""
+    return [
+        _Guard(f"{prefix}.{key}" if prefix else key, holder, key, tensor, tensor._array, tensor._counter[0])
+        for prefix, module in named(model, "named_modules")
+        for holder in (module._parameters, module._buffers)
+        for key, tensor in holder.items()
+        if tensor is not None
+    ]
+
+
 def _one_device(tensors: list[Tensor]) -> device:
     if not tensors:
         raise CompileError("compile: a compiled model needs a tensor as input")
@@ -149,20 +163,21 @@ def _dense(array: Array) -> Array:
     return array if dense_order(array) is not None else array.copy(order="K")
 
 
-def compile(  # noqa: A001  the public name is torch's
+def compile(
     model: Callable[..., Any], *example_inputs: Any, rewrites: str = "all", plans: int = 8, poison: bool = False
 ) -> Compiled:
     """`model` for inference: captured on the examples, folded, fused and planned.
 
-    Math      answers are the model's, bit for bit with rewrites="none"; with "all", where scales were folded into weights,
-              within the bound that stats() states
-    Raises    CompileError for a model in training mode, one that changes itself or its input, draws random numbers, moves
-              between devices, or decides by the numbers it is given; ArgumentError for unknown options
-
-    The model's numbers are copied: changing them later is noticed and refused. `plans` is how many kinds of input (shapes,
-    dtypes, layouts) are kept. `poison` overwrites dead memory with NaN after every step, for tests.
+    Math      answers are the model's: bit for bit with rewrites="none"; with "all", where scales were folded into
+              weights, within the bound that stats() states
+    Raises    CompileError for a model in training mode, one that changes itself or its input, draws random numbers,
+              moves between devices, or decides by the numbers it is given; ArgumentError for unknown options
     Source    the name is that of torch.compile; options and guarantees are medtorch's own
     Requires  REQ-F-CMP-001
+
+    The model's numbers are copied: changing a module's later is noticed and refused; those that a plain function uses
+    are not watched. `plans` is how many kinds of input (shapes, dtypes, layouts) are kept. `poison` overwrites dead
+    memory with NaN after every step, for tests.
     """
     if not callable(model):
         raise ArgumentError(f"compile: the model must be callable, got {type(model).__name__}")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Arrange(Op):
-    """The numbers of x, stretched to `shape`, in memory of their own whose steps shrink in the order of the dims `order`."""
+    """The numbers of x, stretched to `shape`, in memory of their own: steps shrink in the order of the dims `order`."""
 
     shape: Shape
     order: Shape
@@ -37,7 +37,7 @@ class Arrange(Op):
 
 @dataclass(frozen=True)
 class Regroup(Op):
-    """x read as another shape: a view where its memory allows that, else a copy. Layouts may differ from the model's."""
+    """x read as another shape: a view where its memory allows that, else a copy."""
 
     shape: Shape
 
@@ -52,8 +52,8 @@ class Regroup(Op):
 class Activated(Op):
     """Base of ops that end in an activation: "none", "relu", "relu6", or "leaky_relu" with the slope `alpha`.
 
-    `write` is `forward` with the memory that the result goes to; `kernel` is the kernel that does it, and `inplace` tells
-    whether that memory may be an input's.
+    `write` is `forward` with the memory that the result goes to; `kernel` is the kernel that does it, and `inplace`
+    tells whether that memory may be an input's.
     """
 
     activation: str
@@ -99,7 +99,9 @@ class ConvTransposeFused(Activated):
     kernel = "conv_transpose_fused"
 
     def check(self, input: Spec, weight: Spec, bias: Spec | None, residual: Spec | None) -> Spec:
-        return ConvTranspose(self.stride, self.padding, self.dilation, self.groups, self.size).check(input, weight, bias)
+        return ConvTranspose(self.stride, self.padding, self.dilation, self.groups, self.size).check(
+            input, weight, bias
+        )
 
     def write(self, kernels: Kernels, out: Array | None, *arrays: Array) -> Array:
         geometry = (self.size, self.stride, self.padding, self.dilation, self.groups)
@@ -126,7 +128,7 @@ class LinearFused(Activated):
 
 @dataclass(frozen=True)
 class ScaleShift(Activated):
-    """Math      y = activation(x * scale + shift), both with one number for each place of the dim `dim`; shift may be absent"""
+    """Math      y = activation(x * scale + shift), both with one number for each place of the dim `dim`"""
 
     dim: int
     kernel = "scale_shift"

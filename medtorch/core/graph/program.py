@@ -39,8 +39,8 @@ class Workspace:
 class Program:
     """A graph ready to run. Runs at the same time each take a workspace; it is kept for the next run.
 
-    `poison` fills memory that no value needs any more with 0xFF bytes (NaN) after each step: a way to show, in tests, that
-    nothing is read after its time.
+    `poison` fills memory that no value needs any more with 0xFF bytes (NaN) after each step: a way to show that nothing
+    is read after its time.
     """
 
     def __init__(self, graph: Graph, kernels: Kernels, seen: Seen, layout: Layout, *, poison: bool = False) -> None:

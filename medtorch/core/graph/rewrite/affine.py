@@ -79,7 +79,8 @@ def _is_plain(node: Node, fixed: set[Value]) -> bool:
 
 def _follow(draft: Draft, fixed: set[Value], exact: Exact, place: int, node: Node) -> _Chain:
     """The scales and shifts after a product; after a linear one also past reshapes that keep its last dim."""
-    chain, value, passed = _Chain([place], node.outputs[0]), node.outputs[0], []
+    chain, value = _Chain([place], node.outputs[0]), node.outputs[0]
+    passed: list[int] = []
     while (user := draft.only_user(value)) is not None:
         where, after = user
         if _absorb(draft, fixed, exact, chain, node, value, after):

@@ -46,6 +46,8 @@ class Exact:
         exact = faithful and isinstance(node.op, _FAITHFUL) and floating
         kernels = kernels_for(_CPU)
         with kernels.quiet():
-            taken = [None if v is None else self(v) if exact else self._computed(v, faithful=False) for v in node.inputs]
+            taken = [
+                None if v is None else self(v) if exact else self._computed(v, faithful=False) for v in node.inputs
+            ]
             found = node.op.forward(kernels, *taken)
         return np.asarray(found[node.outputs.index(value)] if isinstance(found, tuple) else found)

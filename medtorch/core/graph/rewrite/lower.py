@@ -1,9 +1,9 @@
 """The model's ops as the fused kernels know them: products that can end in more, activations by name.
 
-    convolution, transposed convolution -> ConvFused, ConvTransposeFused
-    x times a matrix that never changes -> LinearFused
-    relu, relu6, leaky relu             -> Activate
-    reshape                             -> Regroup, which copies where another pass has changed the memory layout
+convolution, transposed convolution -> ConvFused, ConvTransposeFused
+x times a matrix that never changes -> LinearFused
+relu, relu6, leaky relu             -> Activate
+reshape                             -> Regroup, which copies where another pass has changed the memory layout
 """
 
 from __future__ import annotations
@@ -66,10 +66,10 @@ def _lower_matmul(draft: Draft, fixed: set[Value], place: int, node: Node) -> No
         return
     before = draft.made_by(matrix)
     if before is not None and isinstance(before.op, Permute) and before.inputs[0] is not None:
-        weight, turn = before.inputs[0], ()
-    else:
-        spec = draft.specs[matrix]
-        weight = draft.new_value(spec.with_shape((spec.shape[1], spec.shape[0])))
-        turn = (Node(Permute((1, 0)), (matrix,), (weight,)),)
-        fixed.add(weight)
-    draft.put(place, *turn, Node(LinearFused("none", 0.0), (x, weight, None, None), node.outputs))
+        draft.put(place, Node(LinearFused("none", 0.0), (x, before.inputs[0], None, None), node.outputs))
+        return
+    spec = draft.specs[matrix]
+    weight = draft.new_value(spec.with_shape((spec.shape[1], spec.shape[0])))
+    fixed.add(weight)
+    turned = Node(Permute((1, 0)), (matrix,), (weight,))
+    draft.put(place, turned, Node(LinearFused("none", 0.0), (x, weight, None, None), node.outputs))
