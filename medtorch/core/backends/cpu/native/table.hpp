@@ -2,6 +2,8 @@
 #pragma once
 
 #include "families/conv.hpp"
+#include "families/elementwise.hpp"
+#include "families/reduction.hpp"
 #include "families/layout.hpp"
 
 namespace medtorch {
@@ -10,6 +12,8 @@ struct Table {
   int lanes;
   ConvTable conv, depthwise;
   LayoutTable layout;
+  ReductionTable reduction;
+  ElementwiseTable elementwise;
 };
 
 const Table& table_scalar() noexcept;

@@ -11,5 +11,7 @@ using KernelSetClass = nb::class_<KernelSet>;
 
 void bind_memory(nb::module_& module);
 void bind_conv(KernelSetClass& set);
+void bind_reduction(KernelSetClass& set);
+void bind_elementwise(KernelSetClass& set);
 
 }  // namespace medtorch

@@ -14,6 +14,8 @@ const Table& MEDTORCH_JOIN(table_, MEDTORCH_ISA)() noexcept {
       isa::conv_table(),
       isa::depthwise_table(),
       isa::layout_table(),
+      isa::reduction_table(),
+      isa::elementwise_table(),
   };
   return table;
 }

@@ -1,0 +1,284 @@
+"""Numbers one by one, natively for float32.
+
+What has no native kernel of its own (sines, powers and their like) is computed in float64 by NumPy and rounded once: it
+stands outside of the promise of equal bits, as NumPy's float64 functions may differ by version and processor in their
+last bit (docs/decisions/functions.md).
+
+Requires  REQ-F-OPS-001
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from medtorch.core.backends.cpu.base import FLOAT32, NativeFamily
+from medtorch.core.backends.reference.activation import ActivationKernels as ReferenceActivationKernels
+from medtorch.core.backends.reference.base import Array
+from medtorch.core.backends.reference.elementwise import ElementwiseKernels as ReferenceElementwiseKernels
+
+
+class MapFamily(NativeFamily):
+    """Families whose native kernels are functions of numbers."""
+
+    def map(self, name: str, *arguments: Any) -> Array | None:
+        """The native function `name` of arrays, then of numbers; None where an array is not float32."""
+        out = self.set.map(name, *arguments)
+        if out is not None or any(a.dtype.kind != "b" and a.dtype != FLOAT32 for a in arguments if hasattr(a, "dtype")):
+            return out
+        # An array that lies crookedly in memory, as the field of a record does.
+        return self.set.map(name, *(a.copy() if hasattr(a, "dtype") else a for a in arguments))
+
+
+class ElementwiseKernels(MapFamily, ReferenceElementwiseKernels):
+    """Arithmetic, functions, comparisons and choices."""
+
+    def add(self, a: Array, b: Array) -> Array:
+        y = self.map("add", a, b)
+        return super().add(a, b) if y is None else y
+
+    def sub(self, a: Array, b: Array) -> Array:
+        y = self.map("sub", a, b)
+        return super().sub(a, b) if y is None else y
+
+    def mul(self, a: Array, b: Array) -> Array:
+        y = self.map("mul", a, b)
+        return super().mul(a, b) if y is None else y
+
+    def div(self, a: Array, b: Array) -> Array:
+        y = self.map("div", a, b)
+        return super().div(a, b) if y is None else y
+
+    def maximum(self, a: Array, b: Array) -> Array:
+        y = self.map("maximum", a, b)
+        return super().maximum(a, b) if y is None else y
+
+    def minimum(self, a: Array, b: Array) -> Array:
+        y = self.map("minimum", a, b)
+        return super().minimum(a, b) if y is None else y
+
+    def fmax(self, a: Array, b: Array) -> Array:
+        y = self.map("fmax", a, b)
+        return super().fmax(a, b) if y is None else y
+
+    def fmin(self, a: Array, b: Array) -> Array:
+        y = self.map("fmin", a, b)
+        return super().fmin(a, b) if y is None else y
+
+    def eq(self, a: Array, b: Array) -> Array:
+        y = self.map("eq", a, b)
+        return super().eq(a, b) if y is None else y
+
+    def ne(self, a: Array, b: Array) -> Array:
+        y = self.map("ne", a, b)
+        return super().ne(a, b) if y is None else y
+
+    def lt(self, a: Array, b: Array) -> Array:
+        y = self.map("lt", a, b)
+        return super().lt(a, b) if y is None else y
+
+    def le(self, a: Array, b: Array) -> Array:
+        y = self.map("le", a, b)
+        return super().le(a, b) if y is None else y
+
+    def where(self, condition: Array, a: Array, b: Array) -> Array:
+        y = self.map("where", condition, a, b)
+        return super().where(condition, a, b) if y is None else y
+
+    def neg(self, x: Array) -> Array:
+        y = self.map("neg", x)
+        return super().neg(x) if y is None else y
+
+    def abs(self, x: Array) -> Array:
+        y = self.map("abs", x)
+        return super().abs(x) if y is None else y
+
+    def sqrt(self, x: Array) -> Array:
+        y = self.map("sqrt", x)
+        return super().sqrt(x) if y is None else y
+
+    def rsqrt(self, x: Array) -> Array:
+        y = self.map("rsqrt", x)
+        return super().rsqrt(x) if y is None else y
+
+    def reciprocal(self, x: Array) -> Array:
+        y = self.map("reciprocal", x)
+        return super().reciprocal(x) if y is None else y
+
+    def floor(self, x: Array) -> Array:
+        y = self.map("floor", x)
+        return super().floor(x) if y is None else y
+
+    def ceil(self, x: Array) -> Array:
+        y = self.map("ceil", x)
+        return super().ceil(x) if y is None else y
+
+    def trunc(self, x: Array) -> Array:
+        y = self.map("trunc", x)
+        return super().trunc(x) if y is None else y
+
+    def round(self, x: Array, decimals: int) -> Array:
+        y = self.map("round", x) if decimals == 0 else None
+        return super().round(x, decimals) if y is None else y
+
+    def sign(self, x: Array) -> Array:
+        y = self.map("sign", x)
+        return super().sign(x) if y is None else y
+
+    def clamp(self, x: Array, low: Any, high: Any) -> Array:
+        y = self.map("clamp", x, -np.inf if low is None else low, np.inf if high is None else high)
+        return super().clamp(x, low, high) if y is None else y
+
+    def isnan(self, x: Array) -> Array:
+        y = self.map("isnan", x)
+        return super().isnan(x) if y is None else y
+
+    def isinf(self, x: Array) -> Array:
+        y = self.map("isinf", x)
+        return super().isinf(x) if y is None else y
+
+    def isfinite(self, x: Array) -> Array:
+        y = self.map("isfinite", x)
+        return super().isfinite(x) if y is None else y
+
+    def relu(self, x: Array) -> Array:
+        y = self.map("relu", x)
+        return super().relu(x) if y is None else y
+
+    def exp(self, x: Array) -> Array:
+        y = self.map("exp", x)
+        return super().exp(x) if y is None else y
+
+    def exp2(self, x: Array) -> Array:
+        y = self.map("exp2", x)
+        return super().exp2(x) if y is None else y
+
+    def expm1(self, x: Array) -> Array:
+        y = self.map("expm1", x)
+        return super().expm1(x) if y is None else y
+
+    def log(self, x: Array) -> Array:
+        y = self.map("log", x)
+        return super().log(x) if y is None else y
+
+    def log1p(self, x: Array) -> Array:
+        y = self.map("log1p", x)
+        return super().log1p(x) if y is None else y
+
+    def tanh(self, x: Array) -> Array:
+        y = self.map("tanh", x)
+        return super().tanh(x) if y is None else y
+
+    def sigmoid(self, x: Array) -> Array:
+        y = self.map("sigmoid", x)
+        return super().sigmoid(x) if y is None else y
+
+    def erf(self, x: Array) -> Array:
+        y = self.map("erf", x)
+        return super().erf(x) if y is None else y
+
+    def log2(self, x: Array) -> Array:
+        return _through_float64(super().log2, x)
+
+    def log10(self, x: Array) -> Array:
+        return _through_float64(super().log10, x)
+
+    def sin(self, x: Array) -> Array:
+        return _through_float64(super().sin, x)
+
+    def cos(self, x: Array) -> Array:
+        return _through_float64(super().cos, x)
+
+    def tan(self, x: Array) -> Array:
+        return _through_float64(super().tan, x)
+
+    def asin(self, x: Array) -> Array:
+        return _through_float64(super().asin, x)
+
+    def acos(self, x: Array) -> Array:
+        return _through_float64(super().acos, x)
+
+    def atan(self, x: Array) -> Array:
+        return _through_float64(super().atan, x)
+
+    def sinh(self, x: Array) -> Array:
+        return _through_float64(super().sinh, x)
+
+    def cosh(self, x: Array) -> Array:
+        return _through_float64(super().cosh, x)
+
+    def pow(self, a: Array, b: Array) -> Array:
+        return _through_float64(super().pow, a, b)
+
+    def atan2(self, a: Array, b: Array) -> Array:
+        return _through_float64(super().atan2, a, b)
+
+
+class ActivationKernels(MapFamily, ReferenceActivationKernels):
+    """The formulas stand at the ops (medtorch/core/ops/activation.py)."""
+
+    def leaky_relu(self, x: Array, slope: float) -> Array:
+        y = self.map("leaky_relu", x, slope)
+        return super().leaky_relu(x, slope) if y is None else y
+
+    def elu(self, x: Array, alpha: float, scale: float, input_scale: float) -> Array:
+        y = self.map("elu", x, alpha * scale, scale, input_scale)
+        return super().elu(x, alpha, scale, input_scale) if y is None else y
+
+    def silu(self, x: Array) -> Array:
+        y = self.map("silu", x)
+        return super().silu(x) if y is None else y
+
+    def mish(self, x: Array) -> Array:
+        y = self.map("mish", x)
+        return super().mish(x) if y is None else y
+
+    def gelu(self, x: Array) -> Array:
+        y = self.map("gelu", x)
+        return super().gelu(x) if y is None else y
+
+    def gelu_tanh(self, x: Array) -> Array:
+        y = self.map("gelu_tanh", x)
+        return super().gelu_tanh(x) if y is None else y
+
+    def hardswish(self, x: Array) -> Array:
+        y = self.map("hardswish", x)
+        return super().hardswish(x) if y is None else y
+
+    def hardsigmoid(self, x: Array) -> Array:
+        y = self.map("hardsigmoid", x)
+        return super().hardsigmoid(x) if y is None else y
+
+    def softplus(self, x: Array, beta: float, threshold: float) -> Array:
+        y = self.map("softplus", x, beta, threshold)
+        return super().softplus(x, beta, threshold) if y is None else y
+
+    def logsigmoid(self, x: Array) -> Array:
+        y = self.map("logsigmoid", x)
+        return super().logsigmoid(x) if y is None else y
+
+    def softshrink(self, x: Array, lambd: float) -> Array:
+        y = self.map("softshrink", x, lambd)
+        return super().softshrink(x, lambd) if y is None else y
+
+    def hardshrink(self, x: Array, lambd: float) -> Array:
+        y = self.map("hardshrink", x, lambd)
+        return super().hardshrink(x, lambd) if y is None else y
+
+    def threshold(self, x: Array, threshold: float, value: float) -> Array:
+        y = self.map("threshold", x, threshold, value)
+        return super().threshold(x, threshold, value) if y is None else y
+
+    def binary_cross_entropy(self, x: Array, target: Array) -> Array:
+        if x.dtype != FLOAT32 or target.dtype != FLOAT32 or bool(((x < 0) | (x > 1)).any()):
+            return super().binary_cross_entropy(x, target)  # which refuses what is no probability
+        return self.map("binary_cross_entropy", x, target)
+
+
+def _through_float64(function: Callable[..., Array], *arrays: Array) -> Array:
+    if any(a.dtype != FLOAT32 for a in arrays):
+        return function(*arrays)
+    with np.errstate(all="ignore"):
+        return np.asarray(function(*(a.astype(np.float64) for a in arrays))).astype(FLOAT32)
