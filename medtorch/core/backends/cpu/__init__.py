@@ -10,14 +10,16 @@ from types import ModuleType
 import numpy as np
 
 from medtorch.core.backends.cpu.conv import ConvKernels
+from medtorch.core.backends.cpu.matmul import MatmulKernels
 from medtorch.core.backends.reference import ReferenceKernels
 
 
 class CpuKernels(
     ConvKernels,
+    MatmulKernels,
     ReferenceKernels,
 ):
-    """Every kernel of the contract; families listed above are native for float32, the rest is the reference backend's."""
+    """Every kernel of the contract: the families listed above natively for float32, the rest by the reference."""
 
     def __init__(self, native: ModuleType, name: str) -> None:
         super().__init__(np)

@@ -1,7 +1,7 @@
 """What the families of native kernels stand on.
 
-A family derives from the reference family of the same name and computes float32 natively. Other dtypes, and shapes that its
-native kernel does not take, are computed by the reference kernel: float64, halves and whole numbers always are.
+A family derives from the reference family of the same name and computes float32 natively. Other dtypes, and shapes that
+its native kernel does not take, are computed by the reference kernel: float64, halves and whole numbers always are.
 """
 
 from __future__ import annotations

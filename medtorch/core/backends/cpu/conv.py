@@ -69,6 +69,23 @@ class ConvKernels(NativeFamily, ReferenceConvKernels):
         )
         return dx
 
+    def conv_weight_grad(
+        self, input: Array, dy: Array, kernel: Shape, stride: Shape, padding: Pads, dilation: Shape, groups: int
+    ) -> Array:
+        if not all_float32(input, dy):
+            return super().conv_weight_grad(input, dy, kernel, stride, padding, dilation, groups)
+        dw = self.new((dy.shape[1], input.shape[1] // groups, *kernel))
+        self.set.conv_weight_grad(
+            _three(input),
+            _three(dy),
+            _three(dw),
+            _numbers(stride, 1),
+            _numbers([before for before, _ in padding], 0),
+            _numbers(dilation, 1),
+            groups,
+        )
+        return dw
+
 
 def _three(x: Array) -> Array:
     """(N, C, *size) seen with three spatial dims: new ones of size 1 in front."""

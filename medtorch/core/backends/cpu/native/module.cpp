@@ -31,4 +31,5 @@ NB_MODULE(_native, module) {
   bind_conv(set);
   bind_reduction(set);
   bind_elementwise(set);
+  bind_matmul(set);
 }

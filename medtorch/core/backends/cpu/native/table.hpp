@@ -5,15 +5,18 @@
 #include "families/elementwise.hpp"
 #include "families/reduction.hpp"
 #include "families/layout.hpp"
+#include "families/matmul.hpp"
 
 namespace medtorch {
 
 struct Table {
   int lanes;
   ConvTable conv, depthwise;
+  ConvWeightGradTable conv_weight_grad;
   LayoutTable layout;
   ReductionTable reduction;
   ElementwiseTable elementwise;
+  MatmulTable matmul;
 };
 
 const Table& table_scalar() noexcept;

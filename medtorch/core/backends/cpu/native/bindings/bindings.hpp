@@ -13,5 +13,6 @@ void bind_memory(nb::module_& module);
 void bind_conv(KernelSetClass& set);
 void bind_reduction(KernelSetClass& set);
 void bind_elementwise(KernelSetClass& set);
+void bind_matmul(KernelSetClass& set);
 
 }  // namespace medtorch

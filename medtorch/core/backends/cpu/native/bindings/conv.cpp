@@ -220,6 +220,41 @@ void conv_input_grad(const KernelSet& set, const Input& dy, const Input& weight,
       }
 }
 
+// dw (O, C / groups, kernel...) without gaps.
+void conv_weight_grad(const KernelSet& set, const Input& x, const Input& dy, const Output& dw, const Sizes& stride, const Sizes& before,
+                      const Sizes& dilation, Index groups) {
+  require(x.ndim() == 5 && dy.ndim() == 5 && dw.ndim() == 5 && is_contiguous(dw) && size(x, 0) == size(dy, 0),
+          "conv: x, dy and dw need 5 dims, x and dy one batch, dw no gaps");
+  require(groups > 0 && size(dw, 0) == size(dy, 1) && size(dw, 1) * groups == size(x, 1) && size(dw, 0) % groups == 0,
+          "conv: channels and groups do not fit");
+  for (int d = 0; d < 3; ++d) require(stride[d] > 0 && dilation[d] > 0, "conv: stride and dilation must be positive");
+  const Window w{{size(dw, 2), size(dw, 3), size(dw, 4)}, stride, before, dilation, groups};
+  float* to = dw.data();
+  const NativeCall call;
+  Images images, gradients;
+  read_images(set, copy_of(x), images);
+  read_images(set, copy_of(dy), gradients);
+  ConvWeightGrad g{{}, images.data, gradients.data, to};
+  g.shape.n = images.n;
+  g.shape.groups = groups;
+  g.shape.inputs = images.channels / groups;
+  g.shape.outputs = gradients.channels / groups;
+  g.shape.x_image = images.image;
+  g.shape.y_image = gradients.image;
+  for (int d = 0; d < 3; ++d) {
+    g.shape.size[d] = images.size[d];
+    g.shape.count[d] = gradients.size[d];
+    g.shape.kernel[d] = w.kernel[d];
+    g.shape.stride[d] = stride[d];
+    g.shape.before[d] = before[d];
+    g.shape.dilation[d] = dilation[d];
+    g.shape.x_stride[d] = images.stride[d];
+    g.shape.y_stride[d] = gradients.stride[d];
+  }
+  const Scratch scratch(set->conv_weight_grad.scratch_size(g));
+  set->conv_weight_grad.run(g, scratch.data());
+}
+
 }  // namespace
 
 void bind_conv(KernelSetClass& set) {
@@ -227,6 +262,8 @@ void bind_conv(KernelSetClass& set) {
           nb::arg("before"), nb::arg("dilation"), nb::arg("groups"), nb::arg("activation"), nb::arg("alpha"));
   set.def("conv_input_grad", &conv_input_grad, nb::arg("dy"), nb::arg("weight"), nb::arg("bias").none(), nb::arg("dx"), nb::arg("stride"),
           nb::arg("before"), nb::arg("dilation"), nb::arg("groups"));
+  set.def("conv_weight_grad", &conv_weight_grad, nb::arg("x"), nb::arg("dy"), nb::arg("dw"), nb::arg("stride"), nb::arg("before"),
+          nb::arg("dilation"), nb::arg("groups"));
 }
 
 }  // namespace medtorch

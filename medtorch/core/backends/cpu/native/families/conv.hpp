@@ -42,4 +42,18 @@ struct ConvTable {
   void (*run)(const ConvShape&, const float* x, const float* packed, const Epilogue&, float* y) noexcept;
 };
 
+// How dy follows the weights: the places as in ConvShape, with dy in the place of y.
+struct ConvWeightGrad {
+  ConvShape shape;
+  const float* x;
+  const float* dy;
+  float* dw;  // (groups * outputs, inputs, kernel...) without gaps
+};
+
+struct ConvWeightGradTable {
+  // Floats of scratch that `run` needs.
+  Index (*scratch_size)(const ConvWeightGrad&) noexcept;
+  void (*run)(const ConvWeightGrad&, float* scratch) noexcept;
+};
+
 }  // namespace medtorch

@@ -11,9 +11,11 @@ namespace medtorch::MEDTORCH_ISA {
 
 ConvTable conv_table() noexcept;
 ConvTable depthwise_table() noexcept;
+ConvWeightGradTable conv_weight_grad_table() noexcept;
 LayoutTable layout_table() noexcept;
 ReductionTable reduction_table() noexcept;
 ElementwiseTable elementwise_table() noexcept;
+MatmulTable matmul_table() noexcept;
 
 template <typename T> constexpr T least(T a, T b) noexcept { return b < a ? b : a; }
 template <typename T> constexpr T most(T a, T b) noexcept { return a < b ? b : a; }

@@ -9,14 +9,18 @@ namespace medtorch {
 
 const Table& MEDTORCH_JOIN(table_, MEDTORCH_ISA)() noexcept {
   namespace isa = MEDTORCH_ISA;
-  static const Table table{
-      isa::Vec::lanes,
-      isa::conv_table(),
-      isa::depthwise_table(),
-      isa::layout_table(),
-      isa::reduction_table(),
-      isa::elementwise_table(),
-  };
+  static const Table table = [] {
+    Table t{};
+    t.lanes = isa::Vec::lanes;
+    t.conv = isa::conv_table();
+    t.depthwise = isa::depthwise_table();
+    t.conv_weight_grad = isa::conv_weight_grad_table();
+    t.layout = isa::layout_table();
+    t.reduction = isa::reduction_table();
+    t.elementwise = isa::elementwise_table();
+    t.matmul = isa::matmul_table();
+    return t;
+  }();
   return table;
 }
 

@@ -1,0 +1,35 @@
+"""Products of matrices, natively for float32."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from medtorch.core.backends.cpu.base import FLOAT32, NativeFamily
+from medtorch.core.backends.reference.base import Array
+from medtorch.core.backends.reference.matmul import MatmulKernels as ReferenceMatmulKernels
+
+
+class MatmulKernels(NativeFamily, ReferenceMatmulKernels):
+    """(..., n, k) times (..., k, m) with broadcast leading dims."""
+
+    def matmul(self, a: Array, b: Array) -> Array:
+        if a.dtype != FLOAT32 or b.dtype != FLOAT32:
+            return super().matmul(a, b)
+        a, b = _with_a_unit_stride(a), _with_a_unit_stride(b)
+        lead = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+        y = self.new((*lead, a.shape[-2], b.shape[-1]))
+        if not y.size or not a.shape[-1]:
+            y[...] = 0
+        elif b.ndim == 2 and a.ndim > 2 and a.flags.c_contiguous:  # one matrix of many rows
+            rows = y.size // b.shape[1]
+            self.set.matmul(a.reshape(rows, a.shape[-1]), b, y.reshape(rows, b.shape[1]))
+        else:
+            self.set.matmul(np.broadcast_to(a, (*lead, *a.shape[-2:])), np.broadcast_to(b, (*lead, *b.shape[-2:])), y)
+        return y
+
+
+def _with_a_unit_stride(x: Array) -> Array:
+    """`x`, copied if neither its rows nor its columns lie without gaps."""
+    unit = any(n == 1 or s == x.itemsize for n, s in zip(x.shape[-2:], x.strides[-2:], strict=True))
+    regular = all(s % x.itemsize == 0 for s in x.strides)
+    return x if unit and regular else np.ascontiguousarray(x)
