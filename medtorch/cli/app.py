@@ -16,7 +16,11 @@ import click
 
 from medtorch._version import __version__
 from medtorch.cli.exits import BROKEN, GOOD, INTERRUPTED, complain, exit_code_of
+from medtorch.core.backends.reference.blas import set_blas_threads
 from medtorch.errors import MedtorchError
+
+# Whoever sets one of these has chosen.
+THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
 
 HELP = """Deep learning for medical imaging: checksummed models, predictions, training.
 
@@ -77,6 +81,7 @@ def app(debug: bool) -> None:
 
 def run(arguments: list[str]) -> int:
     """Run the command line; every outcome becomes an exit code."""
+    _settle_threads()
     debug = "--debug" in arguments[: _first_command(arguments)]
     try:
         code = app.main(args=arguments, prog_name="medtorch", standalone_mode=False)
@@ -96,6 +101,12 @@ def run(arguments: list[str]) -> int:
         hint = "" if debug else "; run `medtorch --debug ...` to see where"
         return complain(f"a fault in medtorch itself: {type(error).__name__}: {error}{hint}", BROKEN)
     return code if isinstance(code, int) else GOOD
+
+
+def _settle_threads() -> None:
+    """One BLAS thread unless the environment says otherwise: the same bits on any number of cores."""
+    if not any(os.environ.get(name) for name in THREAD_VARIABLES):
+        set_blas_threads(1)
 
 
 def _first_command(arguments: list[str]) -> int:

@@ -87,7 +87,8 @@ def _cpu(cpu: dict[str, Any]) -> str:
     threads = cpu["threads"]
     return (
         f"{cpu['backend']} (kernel set {cpu['isa']}); native kernels {built}; {cpu['usable_cpus']} of "
-        f"{cpu['logical_cpus']} CPUs usable; threads: medtorch {threads['medtorch']}, BLAS {threads['blas']}"
+        f"{cpu['logical_cpus']} CPUs usable; threads: medtorch {threads['medtorch']}, "
+        f"BLAS {threads['blas'] or 'unknown'}"
     )
 
 

@@ -16,6 +16,7 @@ from medtorch._version import __version__
 from medtorch.core.backends import ISA_VARIABLE
 from medtorch.core.backends.cpu.probe import native_build
 from medtorch.core.backends.cuda.door import cupy, usable_count
+from medtorch.core.backends.reference.blas import blas_threads
 
 
 def backend_info() -> dict[str, Any]:
@@ -44,7 +45,7 @@ def _cpu() -> dict[str, Any]:
         else {"compiler": build.compiler, "instruction_sets": list(build.instruction_sets)},
         "logical_cpus": os.cpu_count(),
         "usable_cpus": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-        "threads": {"medtorch": 1, "blas": _blas_threads()},
+        "threads": {"medtorch": 1, "blas": blas_threads()},
     }
 
 
@@ -68,11 +69,3 @@ def _blas() -> str | None:
     found = np.show_config(mode="dicts")
     blas = found.get("Build Dependencies", {}).get("blas", {}) if isinstance(found, dict) else {}
     return f"{blas['name']} {blas.get('version', '')}".strip() if blas.get("name") else None
-
-
-def _blas_threads() -> str:
-    """What the environment asks NumPy's BLAS for; its own default is all CPUs."""
-    for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
-        if os.environ.get(name):
-            return f"{os.environ[name]} ({name})"
-    return "default"
