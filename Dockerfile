@@ -20,11 +20,12 @@ RUN --mount=type=bind,source=wheels,target=/wheels \
  && $pip --no-deps /wheels/medtorch-*.whl \
  && /opt/medtorch/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/medtorch/lib
 
-# ---- tools: what the tests need, in a folder of their own, so that the environment under test is the one that ships -------
+# ---- tools: what the tests need, in an environment beside the one under test, which stays as it ships -----------------------
 FROM deps AS tools
 RUN --mount=type=bind,source=wheels,target=/wheels \
-    /opt/medtorch/bin/python "$(echo /wheels/pip-*.whl)/pip" install --no-compile --find-links /wheels --no-deps --target /opt/tools \
-        --require-hashes -r /requirements/image-validate.txt
+    python3 -m venv --without-pip /opt/tools \
+ && /opt/tools/bin/python "$(echo /wheels/pip-*.whl)/pip" install --no-compile --find-links /wheels --no-deps --require-hashes -r /requirements/image-validate.txt \
+ && echo /opt/medtorch/lib/python*/site-packages > "$(echo /opt/tools/lib/python*/site-packages)/medtorch.pth"
 
 # ---- runtime: what will run ------------------------------------------------------------------------------------------------
 FROM ${BASE_IMAGE} AS runtime
@@ -59,7 +60,7 @@ WORKDIR /opt/source
 COPY --from=tools /opt/tools /opt/tools
 COPY --chown=10001:10001 source/ ./
 # The tests name bundles of their own: the defaults of the service must not reach them.
-ENV PYTHONPATH=/opt/tools HOME=/tmp MEDTORCH_SERVICE_BUNDLE=/opt/bundle MEDTORCH_BUNDLE= MEDTORCH_BUNDLE_SHA256=
+ENV PATH=/opt/tools/bin:/opt/medtorch/bin:/usr/local/bin:/usr/bin:/bin HOME=/tmp MEDTORCH_SERVICE_BUNDLE=/opt/bundle MEDTORCH_BUNDLE= MEDTORCH_BUNDLE_SHA256=
 # Evidence is made anew in every build, never taken from a cache: STARTED differs each time.
 ARG STARTED
 ARG BUNDLE_SHA256

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import csv
 import io
+from importlib.util import find_spec
 
 import numpy as np
-import pydicom
 import pytest
-from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage
 
 from medtorch import data
 from medtorch.errors import DataError, UnsupportedError
 
-pytestmark = pytest.mark.requirement("REQ-F-DAT-008")
+if find_spec("pydicom"):  # else no test of this file is executed
+    import pydicom
+    from pydicom.dataset import Dataset, FileMetaDataset
+    from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage
+
+pytestmark = [pytest.mark.requirement("REQ-F-DAT-008"), pytest.mark.needs("package:pydicom")]
 hostile = pytest.mark.requirement("REQ-S-DAT-003", "REQ-S-DAT-004")
 
 STORED = np.array([[0, 1, 1000], [2000, 3000, 4095]], np.uint16)

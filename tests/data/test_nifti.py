@@ -11,7 +11,7 @@ import pytest
 from medtorch import data
 from medtorch.errors import DataError, UnsupportedError
 
-pytestmark = pytest.mark.requirement("REQ-F-DAT-007")
+pytestmark = [pytest.mark.requirement("REQ-F-DAT-007"), pytest.mark.needs("package:nibabel")]
 hostile = pytest.mark.requirement("REQ-S-DAT-003", "REQ-S-DAT-004")
 
 CODES = {"uint8": 2, "int16": 4, "int32": 8, "float32": 16, "float64": 64, "uint16": 512, "complex64": 32}

@@ -12,6 +12,18 @@ from validation import cli, run
 from validation.distributions import Installed
 
 
+@pytest.fixture(autouse=True)
+def no_service(monkeypatch: pytest.MonkeyPatch) -> None:
+    """These tests name services and bundles of their own; the one that is being validated must not reach them."""
+    for name in (
+        "MEDTORCH_SERVICE",
+        "MEDTORCH_SERVICE_BUNDLE",
+        "MEDTORCH_SERVICE_BUNDLE_SHA256",
+        "MEDTORCH_SERVICE_ACCEPTANCE",
+    ):
+        monkeypatch.delenv(name, raising=False)
+
+
 @pytest.fixture
 def environment(monkeypatch: pytest.MonkeyPatch) -> list[Installed]:
     """The distributions that the tool finds installed; a test may change the list."""
