@@ -362,6 +362,7 @@ from medtorch.core.random import (
 )
 from medtorch.core.shapes import broadcast_shapes
 from medtorch.core.tensor import Size, Tensor
+from medtorch.core.threads import get_num_threads, set_num_threads
 
 e, inf, nan, pi = math.e, math.inf, math.nan, math.pi
 contiguous_format, preserve_format = "contiguous_format", "preserve_format"

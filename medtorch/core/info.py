@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 
 from medtorch._version import __version__
-from medtorch.core.backends import ISA_VARIABLE
+from medtorch.core.backends import cpu_kernel_set
 from medtorch.core.backends.cpu.probe import native_build
 from medtorch.core.backends.cuda.door import cupy, usable_count
 from medtorch.core.backends.reference.blas import blas_threads
+from medtorch.core.threads import get_num_threads
 
 
 def backend_info() -> dict[str, Any]:
@@ -36,16 +37,16 @@ def backend_info() -> dict[str, Any]:
 
 
 def _cpu() -> dict[str, Any]:
-    build = native_build()
+    build, isa = native_build(), cpu_kernel_set()
     return {
-        "backend": "reference",
-        "isa": os.environ.get(ISA_VARIABLE, "reference"),
+        "backend": "reference" if isa == "reference" else "native",
+        "isa": isa,
         "native": None
         if build is None
         else {"compiler": build.compiler, "instruction_sets": list(build.instruction_sets)},
         "logical_cpus": os.cpu_count(),
         "usable_cpus": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-        "threads": {"medtorch": 1, "blas": blas_threads()},
+        "threads": {"medtorch": get_num_threads(), "blas": blas_threads()},
     }
 
 

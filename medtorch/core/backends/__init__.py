@@ -29,6 +29,12 @@ def kernels_for(place: device) -> Kernels:
     return _cpu() if place.type == "cpu" else _cuda(place)
 
 
+def cpu_kernel_set() -> str:
+    """The kernel set that CPU tensors are computed with: "reference", or a native one."""
+    kernels = _cpu()
+    return str(kernels.set.name) if isinstance(kernels, CpuKernels) else "reference"
+
+
 @cache
 def _cpu() -> Kernels:
     wanted = os.environ.get(ISA_VARIABLE, "reference")
