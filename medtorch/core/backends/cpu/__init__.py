@@ -10,13 +10,24 @@ from types import ModuleType
 import numpy as np
 
 from medtorch.core.backends.cpu.conv import ConvKernels
+from medtorch.core.backends.cpu.elementwise import ActivationKernels, ElementwiseKernels
+from medtorch.core.backends.cpu.interpolate import InterpolateKernels
 from medtorch.core.backends.cpu.matmul import MatmulKernels
+from medtorch.core.backends.cpu.norm import NormKernels
+from medtorch.core.backends.cpu.reduction import ReductionKernels
+from medtorch.core.backends.cpu.softmax import SoftmaxKernels
 from medtorch.core.backends.reference import ReferenceKernels
 
 
 class CpuKernels(
+    ActivationKernels,
     ConvKernels,
+    ElementwiseKernels,
+    InterpolateKernels,
     MatmulKernels,
+    NormKernels,
+    ReductionKernels,
+    SoftmaxKernels,
     ReferenceKernels,
 ):
     """Every kernel of the contract: the families listed above natively for float32, the rest by the reference."""

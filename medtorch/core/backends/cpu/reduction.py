@@ -24,7 +24,7 @@ Dims = tuple[int, ...]
 class FoldFamily(MapFamily):
     """Families whose native kernels fold numbers."""
 
-    def fold(
+    def fold_over(
         self,
         name: str,
         x: Array,
@@ -56,14 +56,15 @@ class FoldFamily(MapFamily):
         return y
 
     def fold_mean(self, x: Array, dims: Dims) -> Array:
-        return self._share(self.fold("sum", x, dims), x, dims)
+        return self.share(self.fold_over("sum", x, dims), x, dims)
 
     def fold_var(self, x: Array, dims: Dims, mean: Array, correction: float = 0.0) -> Array:
         """The mean square around `mean`, with `count - correction` for the number of terms."""
-        squares = self.fold("sum_square_gaps", x, dims, mean=mean)
+        squares = self.fold_over("sum_square_gaps", x, dims, mean=mean)
         return self.map("div", squares, np.float32(max(0.0, count(x, dims) - correction)))
 
-    def _share(self, total: Array, x: Array, dims: Dims) -> Array:
+    def share(self, total: Array, x: Array, dims: Dims) -> Array:
+        """What the terms of `total` are on average."""
         return self.map("div", total, np.float32(count(x, dims)))
 
 
@@ -77,12 +78,12 @@ class ReductionKernels(FoldFamily, ReferenceReductionKernels):
         if x.dtype != FLOAT32:
             return super().sum(x, dims, keepdim)
         x, dims, shape = _with_dims(x, dims, keepdim)
-        return self.fold("sum", x, dims).reshape(shape)
+        return self.fold_over("sum", x, dims).reshape(shape)
 
     def mean(self, x: Array, dims: Dims, keepdim: bool) -> Array:
         total = self.fold_neighbours("sum", x, dims, keepdim)
         if total is not None:
-            return self._share(total, x, dims)
+            return self.share(total, x, dims)
         if x.dtype != FLOAT32:
             return super().mean(x, dims, keepdim)
         x, dims, shape = _with_dims(x, dims, keepdim)
@@ -95,7 +96,7 @@ class ReductionKernels(FoldFamily, ReferenceReductionKernels):
         if x.dtype != FLOAT32:
             return super().prod(x, dims, keepdim)
         x, dims, shape = _with_dims(x, dims, keepdim)
-        return self.fold("product", x, dims, then="product").reshape(shape)
+        return self.fold_over("product", x, dims, then="product").reshape(shape)
 
     def amax(self, x: Array, dims: Dims, keepdim: bool) -> Array:
         y = self.fold_neighbours("max", x, dims, keepdim) if x.size else None
@@ -104,7 +105,7 @@ class ReductionKernels(FoldFamily, ReferenceReductionKernels):
         if x.dtype != FLOAT32 or not x.size:
             return super().amax(x, dims, keepdim)
         x, dims, shape = _with_dims(x, dims, keepdim)
-        return self.fold("max", x, dims, then="max").reshape(shape)
+        return self.fold_over("max", x, dims, then="max").reshape(shape)
 
     def amin(self, x: Array, dims: Dims, keepdim: bool) -> Array:
         y = self.fold_neighbours("min", x, dims, keepdim) if x.size else None
@@ -113,7 +114,7 @@ class ReductionKernels(FoldFamily, ReferenceReductionKernels):
         if x.dtype != FLOAT32 or not x.size:
             return super().amin(x, dims, keepdim)
         x, dims, shape = _with_dims(x, dims, keepdim)
-        return self.fold("min", x, dims, then="min").reshape(shape)
+        return self.fold_over("min", x, dims, then="min").reshape(shape)
 
     def argmax(self, x: Array, dim: int | None, keepdim: bool) -> Array:
         found = self._extreme(x, dim, keepdim, True)
@@ -142,24 +143,25 @@ class ReductionKernels(FoldFamily, ReferenceReductionKernels):
         x, dims, shape = _with_dims(x, dims, keepdim)
         if math.isinf(order):
             name = "max" if order > 0 else "min"
-            return self.fold(f"{name}_abs", x, dims, then=name).reshape(shape)
+            return self.fold_over(f"{name}_abs", x, dims, then=name).reshape(shape)
         if order == 1:
-            return self.fold("sum_abs", x, dims).reshape(shape)
+            return self.fold_over("sum_abs", x, dims).reshape(shape)
         if order == 2:
-            return self.map("sqrt", self.fold("sum_squares", x, dims).reshape(shape))
+            return self.map("sqrt", self.fold_over("sum_squares", x, dims).reshape(shape))
         with self.quiet():
             powers = (np.abs(x).astype(np.float64) ** float(np.float32(order))).astype(FLOAT32)
-            total = self.fold("sum", powers, dims).astype(np.float64)
+            total = self.fold_over("sum", powers, dims).astype(np.float64)
             return (total ** float(np.float32(1.0 / order))).astype(FLOAT32).reshape(shape)
 
     def logsumexp(self, x: Array, dims: Dims, keepdim: bool) -> Array:
         if x.dtype != FLOAT32 or not x.size:
             return super().logsumexp(x, dims, keepdim)
         x, dims, shape = _with_dims(x, dims, keepdim)
-        top = self.fold("max", x, dims, then="max")
+        top = self.fold_over("max", x, dims, then="max")
         top = np.where(np.isfinite(top), top, np.float32(0))  # inf - inf would be NaN
-        total = self.fold("sum_exp_gaps", x, dims, mean=top)
-        return self.map("add", self.map("log", total), top).reshape(shape)
+        total = self.fold_over("sum_exp_gaps", x, dims, mean=top)
+        out = self.map("add", self.map("log", total), top)
+        return np.asarray(out).reshape(shape)
 
     def _extreme(self, x: Array, dim: int | None, keepdim: bool, greatest: bool) -> Array | None:
         if x.dtype != FLOAT32 or not x.size or x.ndim == 0:

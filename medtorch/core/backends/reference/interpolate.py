@@ -25,7 +25,7 @@ class InterpolateKernels(KernelFamily):
     def interpolate(
         self, x: Array, mode: str, size: Shape, scales: Scales, align_corners: bool, antialias: bool
     ) -> Array:
-        tables = _tables(mode, x.shape[2:], size, scales, align_corners, antialias, x.dtype)
+        tables = resize_tables(mode, x.shape[2:], size, scales, align_corners, antialias, x.dtype)
         if x.dtype.kind != "u" or mode.startswith("nearest"):
             return along_all(self.xp, x, tables)
         for axis in reversed(range(2, x.ndim)):
@@ -44,13 +44,14 @@ class InterpolateKernels(KernelFamily):
     def interpolate_input_grad(
         self, grad: Array, size: Shape, mode: str, scales: Scales, align_corners: bool, antialias: bool
     ) -> Array:
-        tables = _tables(mode, size, grad.shape[2:], scales, align_corners, antialias, grad.dtype)
+        tables = resize_tables(mode, size, grad.shape[2:], scales, align_corners, antialias, grad.dtype)
         return along_all(self.xp, grad, [table.transposed(n) for table, n in zip(tables, size, strict=True)])
 
 
-def _tables(
+def resize_tables(
     mode: str, size: Shape, count: Shape, scales: Scales, align_corners: bool, antialias: bool, numpy_dtype: Any
 ) -> list[Taps]:
+    """One table a dim, from `size` to `count` places."""
     nearest = mode in ("nearest", "nearest-exact")
     wide = numpy_dtype == np.float64 or (numpy_dtype == np.uint8 and not nearest)
     real = np.float64 if wide else np.float32

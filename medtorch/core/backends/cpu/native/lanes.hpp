@@ -9,6 +9,18 @@ namespace medtorch::MEDTORCH_ISA {
 
 constexpr int vectors = virtual_lanes / Vec::lanes;  // that hold the 16 lanes
 
+inline Vec read(const float* p, int left) noexcept { return left == Vec::lanes ? Vec::load(p) : Vec::load(p, left); }
+
+inline void write(Vec x, float* p, int left) noexcept { left == Vec::lanes ? x.store(p) : x.store(p, left); }
+
+// y[i] = f(i, left): numbers from i on as a vector, `left` of them wanted.
+template <typename F>
+inline void write_row(float* y, Index n, const F& f) noexcept {
+  Index i = 0;
+  for (; i + Vec::lanes <= n; i += Vec::lanes) f(i, Vec::lanes).store(y + i);
+  if (i < n) f(i, static_cast<int>(n - i)).store(y + i, static_cast<int>(n - i));
+}
+
 // How two partial results become one; `start` leaves the other as it is.
 struct Sum {
   static constexpr float start = 0.0f;

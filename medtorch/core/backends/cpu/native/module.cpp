@@ -29,6 +29,9 @@ NB_MODULE(_native, module) {
   set.def(nb::init<const std::string&>(), nb::arg("name")).def_prop_ro("name", &KernelSet::name);
   bind_memory(module);
   bind_conv(set);
+  bind_interpolate(set);
+  bind_norm(set);
+  bind_softmax(set);
   bind_reduction(set);
   bind_elementwise(set);
   bind_matmul(set);

@@ -4,6 +4,9 @@
 #include "families/conv.hpp"
 #include "families/elementwise.hpp"
 #include "families/reduction.hpp"
+#include "families/softmax.hpp"
+#include "families/norm.hpp"
+#include "families/interpolate.hpp"
 #include "families/layout.hpp"
 #include "families/matmul.hpp"
 
@@ -14,6 +17,9 @@ struct Table {
   ConvTable conv, depthwise;
   ConvWeightGradTable conv_weight_grad;
   LayoutTable layout;
+  InterpolateTable interpolate;
+  NormTable norm;
+  SoftmaxTable softmax;
   ReductionTable reduction;
   ElementwiseTable elementwise;
   MatmulTable matmul;

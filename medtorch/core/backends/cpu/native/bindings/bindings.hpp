@@ -11,6 +11,9 @@ using KernelSetClass = nb::class_<KernelSet>;
 
 void bind_memory(nb::module_& module);
 void bind_conv(KernelSetClass& set);
+void bind_interpolate(KernelSetClass& set);
+void bind_norm(KernelSetClass& set);
+void bind_softmax(KernelSetClass& set);
 void bind_reduction(KernelSetClass& set);
 void bind_elementwise(KernelSetClass& set);
 void bind_matmul(KernelSetClass& set);

@@ -36,8 +36,7 @@ float along(const Block& b) noexcept {
   const Vec mean = F::reads_mean ? Vec::set(b.mean[0]) : Vec::zero();
   const Vec scale = F::reads_g ? Vec::set(b.scale[0]) : Vec::zero();
   return fold_block<How>(b.n, [&](Index i, int left) {
-    const Vec g = F::reads_g ? (left == Vec::lanes ? Vec::load(b.g + i) : Vec::load(b.g + i, left)) : Vec::zero();
-    return F::of(left == Vec::lanes ? Vec::load(b.x + i) : Vec::load(b.x + i, left), g, mean, scale);
+    return F::of(read(b.x + i, left), F::reads_g ? read(b.g + i, left) : Vec::zero(), mean, scale);
   });
 }
 
@@ -51,7 +50,6 @@ void across(const Block& b, int outputs, float* y) noexcept {
     for (; j + Vec::lanes <= outputs; j += Vec::lanes) f(j, Vec::lanes);
     if (j < outputs) f(j, outputs - j);
   };
-  const auto read = [](const float* p, int left) { return left == Vec::lanes ? Vec::load(p) : Vec::load(p, left); };
   const auto add_row = [&](Index i, const auto& before) {
     const float* x = b.x + i * b.x_step;
     const float* g = F::reads_g ? b.g + i * b.g_step : nullptr;
@@ -85,8 +83,8 @@ constexpr FoldKernels folds[] = {
 static_assert(sizeof folds / sizeof folds[0] == static_cast<int>(Fold::count), "one line an entry of Fold");
 
 std::int32_t place_along(const float* x, Index n, bool greatest) noexcept {
-  const auto read = [x](Index i, int left) { return left == Vec::lanes ? Vec::load(x + i) : Vec::load(x + i, left); };
-  const float best = greatest ? fold_run<Greatest>(n, read) : fold_run<Least>(n, read);
+  const auto at = [x](Index i, int left) { return read(x + i, left); };
+  const float best = greatest ? fold_run<Greatest>(n, at) : fold_run<Least>(n, at);
   Index i = 0;
   if (best != best)
     while (x[i] == x[i]) ++i;

@@ -1,0 +1,24 @@
+// Softmax along the last dim; None where x is not float32 in rows.
+#include "bindings.hpp"
+#include "rows.hpp"
+
+namespace medtorch {
+namespace {
+
+nb::object softmax(const KernelSet& set, nb::handle x, bool logarithm) {
+  const Buffer x_(x);
+  if (!in_rows(x_) || x_.ndim() == 0) return nb::none();
+  NewArray y = new_like(x_, 0);
+  const Rows rows(x_, 1);
+  const auto kernel = logarithm ? set->softmax.log_softmax : set->softmax.softmax;
+  const float* from = x_.floats();
+  float* to = reinterpret_cast<float*>(y.data);
+  if (rows.length > 0) each_row(rows, [&](Index row) { kernel(from + row * rows.length, to + row * rows.length, rows.length); });
+  return y.array;
+}
+
+}  // namespace
+
+void bind_softmax(KernelSetClass& set) { set.def("softmax", &softmax, nb::arg("x"), nb::arg("logarithm")); }
+
+}  // namespace medtorch

@@ -1,0 +1,57 @@
+"""Standardization over dims and its gradient, natively for float32.
+
+Rows that lie side by side in memory (layer norm; instance and group norm of contiguous images) go through one kernel;
+other layouts through folds and maps that do the same sums in the same order, so that the bits are the same.
+
+Requires  REQ-F-OPS-104
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from medtorch.core.backends.cpu.base import FLOAT32, all_float32
+from medtorch.core.backends.cpu.reduction import FoldFamily, count
+from medtorch.core.backends.cpu.softmax import LONG_ROW
+from medtorch.core.backends.reference.base import Array
+from medtorch.core.backends.reference.norm import NormKernels as ReferenceNormKernels
+from medtorch.core.shapes import Shape
+
+Three = tuple[Array, Array, Array]
+
+
+class NormKernels(FoldFamily, ReferenceNormKernels):
+    """Moments in two passes: the mean first, then the mean square of what it leaves."""
+
+    def standardize(self, x: Array, dims: Shape, eps: float) -> Three:
+        if x.dtype != FLOAT32 or not x.size or not dims:
+            return super().standardize(x, dims, eps)
+        if _are_rows(x, dims):
+            found: Three | None = self.set.standardize(x, len(dims), eps)
+            if found is not None:
+                return found
+        mean, var, scale = self._moments_and_scale(x, dims, eps)
+        return self.map("standardize_end", x, mean, scale), mean, var
+
+    def standardize_input_grad(self, grad: Array, x: Array, dims: Shape, eps: float) -> Array:
+        if not all_float32(grad, x) or not x.size or not dims:
+            return super().standardize_input_grad(grad, x, dims, eps)
+        if _are_rows(x, dims):
+            found = self.set.standardize_input_grad(grad, x, len(dims), eps)
+            if found is not None:
+                return found
+        mean, _, scale = self._moments_and_scale(x, dims, eps)
+        level = self.fold_mean(grad, dims)
+        along = self.share(self.fold_over("sum_standardized", x, dims, g=grad, mean=mean, scale=scale), x, dims)
+        return self.map("standardize_input_grad_end", grad, x, mean, scale, level, along)
+
+    def _moments_and_scale(self, x: Array, dims: Shape, eps: float) -> Three:
+        mean = self.fold_mean(x, dims)
+        var = self.fold_var(x, dims, mean)
+        return mean, var, self.map("rsqrt", self.map("add", var, np.float32(eps)))
+
+
+def _are_rows(x: Array, dims: Shape) -> bool:
+    """The last dims, and enough rows, or short ones, for threads to take whole ones."""
+    last = tuple(sorted(dims)) == tuple(range(x.ndim - len(dims), x.ndim))
+    return last and (count(x, dims) < LONG_ROW or x.size // count(x, dims) >= 64)
