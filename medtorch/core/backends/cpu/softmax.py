@@ -25,6 +25,7 @@ class SoftmaxKernels(FoldFamily, ReferenceSoftmaxKernels):
     def softmax(self, x: Array, dim: int) -> Array:
         if x.dtype != FLOAT32 or not x.size or not x.ndim:
             return super().softmax(x, dim)
+        dim %= x.ndim
         y = self._in_rows(x, dim, False)
         if y is not None:
             return y
@@ -34,6 +35,7 @@ class SoftmaxKernels(FoldFamily, ReferenceSoftmaxKernels):
     def log_softmax(self, x: Array, dim: int) -> Array:
         if x.dtype != FLOAT32 or not x.size or not x.ndim:
             return super().log_softmax(x, dim)
+        dim %= x.ndim
         y = self._in_rows(x, dim, True)
         if y is not None:
             return y
@@ -44,7 +46,7 @@ class SoftmaxKernels(FoldFamily, ReferenceSoftmaxKernels):
     def _in_rows(self, x: Array, dim: int, logarithm: bool) -> Array | None:
         if x.shape[dim] >= LONG_ROW:
             return None
-        if dim in (-1, x.ndim - 1):
+        if dim == x.ndim - 1:
             return self.set.softmax(x, logarithm)
         y = self.set.softmax(np.moveaxis(x, dim, -1), logarithm)
         return None if y is None else np.moveaxis(y, -1, dim)
