@@ -5,16 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 
 import medtorch
-from medtorch.models import get_model
+from medtorch.models import get_model, list_models
 
-# Input of every model that the registry lists: as small as the architecture allows.
-INPUTS: dict[str, tuple[int, ...]] = {
+# Inputs as small as the architectures allow; a model of the registry that is not named here takes the last line's.
+_SMALL: dict[str, tuple[int, ...]] = {
     **{f"cifar_resnet{n}": (2, 3, 16, 16) for n in (20, 32, 44, 56, 110)},
     **{f"resnet{n}": (1, 3, 32, 32) for n in (18, 34, 50, 101, 152)},
-    **dict.fromkeys(("resnext50_32x4d", "resnext101_32x8d", "resnext101_64x4d"), (1, 3, 32, 32)),
-    **dict.fromkeys(("wide_resnet50_2", "wide_resnet101_2"), (1, 3, 32, 32)),
     "espnet": (1, 3, 32, 64),
     "espnet_encoder": (1, 3, 32, 64),
     "lenet": (2, 1, 32, 32),
@@ -24,15 +23,12 @@ INPUTS: dict[str, tuple[int, ...]] = {
     "unet": (2, 1, 32, 32),
     "wnet": (1, 3, 32, 32),
 }
-HEAVY = {
-    "cifar_resnet110",
-    "resnet101",
-    "resnet152",
-    "resnext101_32x8d",
-    "resnext101_64x4d",
-    "wide_resnet101_2",
-    "wide_resnet50_2",
+INPUTS = {name: _SMALL.get(name, (1, 3, 64, 64)) for name in list_models()}
+QUICK = {"cifar_resnet20", "resnet18", "resnet50", *_SMALL} - {
+    *(f"cifar_resnet{n}" for n in (32, 44, 56, 110)),
+    *(f"resnet{n}" for n in (34, 101, 152)),
 }
+NAMES = [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in INPUTS]
 
 
 def lively(model: Any, seed: int = 0) -> Any:

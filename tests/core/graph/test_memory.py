@@ -10,7 +10,7 @@ from medtorch import nn
 from medtorch.core.backends.reference import ReferenceKernels
 from medtorch.core.graph.arena import ALIGNMENT, Life, offsets
 from medtorch.errors import BackendError
-from tests.core.graph.models import HEAVY, INPUTS, eager, gap, image, lively, zoo
+from tests.core.graph.models import INPUTS, NAMES, eager, gap, image, lively, zoo
 
 pytestmark = pytest.mark.requirement("REQ-F-CMP-005")
 
@@ -38,7 +38,7 @@ def writing(monkeypatch):
     return kernels
 
 
-# -- the arena alone ------------------------------------------------------------------------------------------------------
+# -- the arena alone ---------------------------------------------------------------------------------------------------
 
 
 def test_values_that_live_together_never_overlap(rng):
@@ -73,10 +73,10 @@ def test_nothing_needs_no_memory():
     assert offsets([]) == ([], 0)
 
 
-# -- plans ----------------------------------------------------------------------------------------------------------------
+# -- plans -------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", [n for n in INPUTS if n not in HEAVY])
+@pytest.mark.parametrize("name", NAMES)
 def test_sharing_memory_changes_no_bit_of_any_model(name, writing):
     model, x = zoo(name), image(INPUTS[name], seed=3)
     shared = medtorch.compile(model, x, poison=True)
@@ -104,7 +104,7 @@ def test_memory_is_used_again_and_again(writing):
 
 def test_what_is_concatenated_is_written_where_it_goes(writing):
     plan = medtorch.compile(zoo("unet"), image(INPUTS["unet"])).stats()["plan"]
-    # Three levels, each concatenates what the way down kept and what comes up: six parts, all made by kernels that write.
+    # Three levels, each concatenates what the way down kept and what comes up: six parts, all written straight.
     assert plan["kernels"]["cat"] == 3
     assert plan["concatenated_in_place"] == 6
 
@@ -164,11 +164,13 @@ def test_an_elementwise_step_writes_over_an_input_that_dies(writing):
 
 def test_a_kernel_that_does_not_write_where_it_should_is_found_out(writing, monkeypatch):
     monkeypatch.setattr(WritingKernels, "activate", lambda self, x, activation, alpha, out: self.relu(x))
-    with pytest.raises(BackendError, match=r"^activate: the kernel activate did not write into the memory it was handed$"):
+    with pytest.raises(
+        BackendError, match=r"^activate: the kernel activate did not write into the memory it was handed$"
+    ):
         medtorch.compile(lambda x: x.relu().exp(), image((2, 3)))
 
 
-# -- what goes out is the caller's -----------------------------------------------------------------------------------------
+# -- what goes out is the caller's -------------------------------------------------------------------------------------
 
 
 def test_outputs_stay_as_they_are_when_the_model_runs_again(writing):

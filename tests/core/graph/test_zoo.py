@@ -6,16 +6,9 @@ import numpy as np
 import pytest
 
 import medtorch
-from medtorch.models import list_models
-from tests.core.graph.models import HEAVY, INPUTS, eager, gap, image, zoo
+from tests.core.graph.models import INPUTS, NAMES, eager, gap, image, zoo
 
 pytestmark = pytest.mark.requirement("REQ-F-CMP-001", "REQ-F-CMP-007")
-
-NAMES = [pytest.param(n, marks=pytest.mark.slow if n in HEAVY else ()) for n in INPUTS]
-
-
-def test_every_listed_model_is_compiled_here():
-    assert set(list_models()) == set(INPUTS)
 
 
 @pytest.mark.parametrize("name", NAMES)

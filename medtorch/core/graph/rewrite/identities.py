@@ -6,6 +6,7 @@ from medtorch.core.graph.draft import Draft
 from medtorch.core.graph.ir import Graph, Node
 from medtorch.core.graph.ops import Arrange, Regroup
 from medtorch.core.ops.copy import Cast, Clone, Overwrite, SetView
+from medtorch.core.ops.indexing import BasicIndex
 from medtorch.core.ops.op import Op
 from medtorch.core.ops.shape import Cat, Expand, Permute, Reshape, Slice
 
@@ -39,6 +40,8 @@ def _is_identity(draft: Draft, node: Node) -> bool:
         return same
     if isinstance(node.op, Slice):
         return same and node.op.step == 1
+    if isinstance(node.op, BasicIndex):
+        return same and all(kind == "slice" and step == 1 for kind, _, _, step in node.op.entries)
     if isinstance(node.op, Permute):
         return node.op.dims == tuple(range(have.ndim))
     return isinstance(node.op, Cat) and len(node.inputs) == 1
