@@ -11,6 +11,7 @@ import numpy as np
 
 from medtorch.core.backends.cpu.conv import ConvKernels
 from medtorch.core.backends.cpu.elementwise import ActivationKernels, ElementwiseKernels
+from medtorch.core.backends.cpu.fused import FusedKernels, PackedWeights
 from medtorch.core.backends.cpu.interpolate import InterpolateKernels
 from medtorch.core.backends.cpu.matmul import MatmulKernels
 from medtorch.core.backends.cpu.norm import NormKernels
@@ -23,6 +24,7 @@ class CpuKernels(
     ActivationKernels,
     ConvKernels,
     ElementwiseKernels,
+    FusedKernels,
     InterpolateKernels,
     MatmulKernels,
     NormKernels,
@@ -36,3 +38,4 @@ class CpuKernels(
         super().__init__(np)
         self.native = native
         self.set = native.KernelSet(name)
+        self.packed = PackedWeights()

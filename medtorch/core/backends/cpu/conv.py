@@ -29,14 +29,14 @@ class ConvKernels(NativeFamily, ReferenceConvKernels):
         count = window_outputs(input.shape[2:], weight.shape[2:], stride, padding, dilation)
         y = self.new_channels_last((input.shape[0], weight.shape[0], *count))
         self.set.conv(
-            _three(input),
-            _three(weight),
-            _flat(bias),
+            three(input),
+            three(weight),
+            flat(bias),
             None,
-            _three(y),
-            _numbers(stride, 1),
-            _numbers([before for before, _ in padding], 0),
-            _numbers(dilation, 1),
+            three(y),
+            numbers(stride, 1),
+            numbers([before for before, _ in padding], 0),
+            numbers(dilation, 1),
             groups,
             0,
             0.0,
@@ -58,13 +58,13 @@ class ConvKernels(NativeFamily, ReferenceConvKernels):
             return super().conv_input_grad(dy, weight, bias, size, stride, padding, dilation, groups)
         dx = self.new_channels_last((dy.shape[0], weight.shape[1] * groups, *size))
         self.set.conv_input_grad(
-            _three(dy),
-            _three(weight),
-            _flat(bias),
-            _three(dx),
-            _numbers(stride, 1),
-            _numbers([before for before, _ in padding], 0),
-            _numbers(dilation, 1),
+            three(dy),
+            three(weight),
+            flat(bias),
+            three(dx),
+            numbers(stride, 1),
+            numbers([before for before, _ in padding], 0),
+            numbers(dilation, 1),
             groups,
         )
         return dx
@@ -76,25 +76,25 @@ class ConvKernels(NativeFamily, ReferenceConvKernels):
             return super().conv_weight_grad(input, dy, kernel, stride, padding, dilation, groups)
         dw = self.new((dy.shape[1], input.shape[1] // groups, *kernel))
         self.set.conv_weight_grad(
-            _three(input),
-            _three(dy),
-            _three(dw),
-            _numbers(stride, 1),
-            _numbers([before for before, _ in padding], 0),
-            _numbers(dilation, 1),
+            three(input),
+            three(dy),
+            three(dw),
+            numbers(stride, 1),
+            numbers([before for before, _ in padding], 0),
+            numbers(dilation, 1),
             groups,
         )
         return dw
 
 
-def _three(x: Array) -> Array:
+def three(x: Array) -> Array:
     """(N, C, *size) seen with three spatial dims: new ones of size 1 in front."""
     return x[(slice(None), slice(None), *(np.newaxis,) * (5 - x.ndim))]
 
 
-def _numbers(given: Shape | list[int], default: int) -> tuple[int, ...]:
+def numbers(given: Shape | list[int], default: int) -> tuple[int, ...]:
     return (*(default,) * (3 - len(given)), *given)
 
 
-def _flat(bias: Array | None) -> Array | None:
+def flat(bias: Array | None) -> Array | None:
     return bias if bias is None or bias.strides == (bias.itemsize,) else np.ascontiguousarray(bias)

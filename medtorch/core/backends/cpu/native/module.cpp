@@ -25,6 +25,7 @@ NB_MODULE(_native, module) {
   module.def("thread_count", &thread_count);
   module.def("set_thread_count", &set_thread_count, nb::arg("count"));
 
+  nb::class_<Packed>(module, "Packed");
   KernelSetClass set(module, "KernelSet");
   set.def(nb::init<const std::string&>(), nb::arg("name")).def_prop_ro("name", &KernelSet::name);
   bind_memory(module);

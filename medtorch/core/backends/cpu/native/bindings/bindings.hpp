@@ -2,12 +2,29 @@
 // Python has checked shapes and dtypes; what is checked here again is what would read or write outside of memory.
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "../kernel_set.hpp"
+#include "../memory.hpp"
 #include "arrays.hpp"
 
 namespace medtorch {
 
 using KernelSetClass = nb::class_<KernelSet>;
+
+// Weights in the order in which a kernel of one set reads them, packed once for many calls.
+struct Packed {
+  std::string set, kernel;
+  std::vector<Index> shape;
+  Scratch data;
+};
+
+inline const float* packed_data(const Packed* packed, const KernelSet& set, const char* kernel, const std::vector<Index>& shape) {
+  if (packed == nullptr) return nullptr;
+  require(packed->set == set.name() && packed->kernel == kernel && packed->shape == shape, "the packed weights are others");
+  return packed->data.data();
+}
 
 void bind_memory(nb::module_& module);
 void bind_conv(KernelSetClass& set);

@@ -126,8 +126,35 @@ ConvShape join_rows(const KernelSet& set, const ImageCopy& images, ConvShape s, 
   return s;
 }
 
+ConvWeight weight_of(const Input& weight, Index groups) {
+  return {weight.data(), size(weight, 0) / groups * weight.stride(0), weight.stride(0), weight.stride(1),
+          {weight.stride(2), weight.stride(3), weight.stride(4)}};
+}
+
+std::vector<Index> packed_shape(const Input& weight, Index groups) {
+  std::vector<Index> shape{groups};
+  for (std::size_t d = 0; d < weight.ndim(); ++d) shape.push_back(size(weight, d));
+  return shape;
+}
+
+Packed* pack_conv(const KernelSet& set, const Input& weight, Index groups) {
+  check_image(weight, "conv: weight needs 5 dims");
+  require(groups > 0 && size(weight, 0) % groups == 0, "conv: channels and groups do not fit");
+  ConvShape s{};
+  s.groups = groups;
+  s.inputs = size(weight, 1);
+  s.outputs = size(weight, 0) / groups;
+  for (int d = 0; d < 3; ++d) s.kernel[d] = size(weight, 2 + d);
+  const ConvWeight source = weight_of(weight, groups);
+  const ConvTable& table = table_for(set, s);
+  auto* packed = new Packed{set.name(), "conv", packed_shape(weight, groups), Scratch(table.packed_size(s))};
+  const NativeCall call;
+  table.pack(s, source, packed->data.data());
+  return packed;
+}
+
 void conv(const KernelSet& set, const Input& x, const Input& weight, const MaybeInput& bias, const MaybeInput& residual, const Output& y,
-          const Sizes& stride, const Sizes& before, const Sizes& dilation, Index groups, int activation, float alpha) {
+          const Sizes& stride, const Sizes& before, const Sizes& dilation, Index groups, int activation, float alpha, const Packed* packed) {
   check_image(weight, "conv: weight needs 5 dims");
   const Window w{{size(weight, 2), size(weight, 3), size(weight, 4)}, stride, before, dilation, groups};
   check_arrays(x, weight, bias, y, w, size(weight, 1), size(weight, 0) / std::max<Index>(1, groups));
@@ -137,8 +164,8 @@ void conv(const KernelSet& set, const Input& x, const Input& weight, const Maybe
   }
   require(activation >= 0 && activation <= static_cast<int>(Activation::leaky_relu), "conv: no such activation");
   const Epilogue e{bias ? bias->data() : nullptr, residual ? residual->data() : nullptr, static_cast<Activation>(activation), alpha};
-  const ConvWeight source{weight.data(), size(weight, 0) / groups * weight.stride(0), weight.stride(0), weight.stride(1),
-                          {weight.stride(2), weight.stride(3), weight.stride(4)}};
+  const ConvWeight source = weight_of(weight, groups);
+  const float* ready = packed_data(packed, set, "conv", packed_shape(weight, groups));
   float* to = y.data();
   const NativeCall call;
   Images images;
@@ -146,14 +173,18 @@ void conv(const KernelSet& set, const Input& x, const Input& weight, const Maybe
   const ConvShape shape = shape_of(images, y, w);
   if (shape.n == 0) return;
   const ConvTable& table = table_for(set, shape);
-  const Scratch packed(table.packed_size(shape));
-  table.pack(shape, source, packed.data());
+  std::optional<Scratch> own;
+  if (ready == nullptr) {
+    own.emplace(table.packed_size(shape));
+    table.pack(shape, source, own->data());
+    ready = own->data();
+  }
   if (joins_rows(shape)) {
     const ConvShape joined = join_rows(set, copy_of(x), shape, images);
-    table.run(joined, images.data, packed.data(), e, to);
+    table.run(joined, images.data, ready, e, to);
   } else {
     read_images(set, copy_of(x), images);
-    table.run(shape_of(images, y, w), images.data, packed.data(), e, to);
+    table.run(shape_of(images, y, w), images.data, ready, e, to);
   }
 }
 
@@ -259,7 +290,9 @@ void conv_weight_grad(const KernelSet& set, const Input& x, const Input& dy, con
 
 void bind_conv(KernelSetClass& set) {
   set.def("conv", &conv, nb::arg("x"), nb::arg("weight"), nb::arg("bias").none(), nb::arg("residual").none(), nb::arg("y"), nb::arg("stride"),
-          nb::arg("before"), nb::arg("dilation"), nb::arg("groups"), nb::arg("activation"), nb::arg("alpha"));
+          nb::arg("before"), nb::arg("dilation"), nb::arg("groups"), nb::arg("activation"), nb::arg("alpha"),
+          nb::arg("packed").none() = nb::none());
+  set.def("pack_conv", &pack_conv, nb::arg("weight"), nb::arg("groups"), nb::rv_policy::take_ownership);
   set.def("conv_input_grad", &conv_input_grad, nb::arg("dy"), nb::arg("weight"), nb::arg("bias").none(), nb::arg("dx"), nb::arg("stride"),
           nb::arg("before"), nb::arg("dilation"), nb::arg("groups"));
   set.def("conv_weight_grad", &conv_weight_grad, nb::arg("x"), nb::arg("dy"), nb::arg("dw"), nb::arg("stride"), nb::arg("before"),

@@ -1,4 +1,6 @@
 // Products of stacks of matrices: leading dims were stretched to the same sizes by Python (a stretched dim has stride 0).
+#include <nanobind/stl/optional.h>
+
 #include <optional>
 #include <vector>
 
@@ -22,7 +24,24 @@ std::vector<Index> starts_of(const Input& x) {
   return starts;
 }
 
-void matmul(const KernelSet& set, const Input& a, const Input& b, const Output& y) {
+std::vector<Index> packed_shape(const Input& b) { return {size(b, b.ndim() - 2), size(b, b.ndim() - 1)}; }
+
+// One right side for many products.
+Packed* pack_matmul(const KernelSet& set, const Input& b) {
+  require(b.ndim() == 2, "pack_matmul: b needs 2 dims");
+  const Index at = 0;
+  Matmul m{1, 0, size(b, 0), size(b, 1), nullptr, &at, 0, b.data(), &at, b.stride(0), b.stride(1), true, nullptr};
+  if (m.columns == 1) m.b_column = 1;
+  if (m.inner == 1) m.b_row = 1;
+  require(m.b_row == 1 || m.b_column == 1, "matmul: b needs its rows or its columns without gaps");
+  auto* packed = new Packed{set.name(), "matmul", packed_shape(b), Scratch(set->matmul.packed_size(m))};
+  const NativeCall call;
+  set->matmul.pack(m, packed->data.data());
+  return packed;
+}
+
+void matmul(const KernelSet& set, const Input& a, const Input& b, const Output& y, const MaybeInput& bias, const MaybeInput& residual, int activation,
+            float alpha, const Packed* packed) {
   const std::size_t n = y.ndim();
   require(n >= 2 && a.ndim() == n && b.ndim() == n && is_contiguous(y), "matmul: a, b and y need the same number of dims, y no gaps");
   for (std::size_t d = 0; d + 2 < n; ++d) require(a.shape(d) == y.shape(d) && b.shape(d) == y.shape(d), "matmul: leading dims must be equal");
@@ -37,6 +56,12 @@ void matmul(const KernelSet& set, const Input& a, const Input& b, const Output& 
   const Index a_column = m.inner == 1 ? 1 : a.stride(n - 1);
   require(a_column == 1 || m.rows == 1 || m.a_row == 1, "matmul: a needs its rows or its columns without gaps");
   for (const Index at : b_at) m.one_b = m.one_b && at == b_at[0];
+  require(!bias || (bias->ndim() == 1 && size(*bias, 0) == m.columns && is_contiguous(*bias)), "matmul: bias does not fit");
+  require(!residual || (same_shape(*residual, y) && is_contiguous(*residual)), "matmul: residual must have the shape of y, without gaps");
+  require(activation >= 0 && activation <= static_cast<int>(Activation::leaky_relu), "matmul: no such activation");
+  const Epilogue e{bias ? bias->data() : nullptr, residual ? residual->data() : nullptr, static_cast<Activation>(activation), alpha};
+  const float* ready = packed_data(packed, set, "matmul", packed_shape(b));
+  require(ready == nullptr || m.one_b, "matmul: packed weights are those of one right side");
   if (m.batch == 0) return;
   const NativeCall call;
   std::optional<Scratch> turned;
@@ -52,12 +77,21 @@ void matmul(const KernelSet& set, const Input& a, const Input& b, const Output& 
     m.a = turned->data();
     m.a_row = m.inner;
   }
-  const Scratch packed(set->matmul.packed_size(m));
-  set->matmul.run(m, packed.data());
+  std::optional<Scratch> own;
+  if (ready == nullptr) {
+    own.emplace(set->matmul.packed_size(m));
+    set->matmul.pack(m, own->data());
+    ready = own->data();
+  }
+  set->matmul.run(m, ready, e);
 }
 
 }  // namespace
 
-void bind_matmul(KernelSetClass& set) { set.def("matmul", &matmul, nb::arg("a"), nb::arg("b"), nb::arg("y")); }
+void bind_matmul(KernelSetClass& set) {
+  set.def("matmul", &matmul, nb::arg("a"), nb::arg("b"), nb::arg("y"), nb::arg("bias").none() = nb::none(), nb::arg("residual").none() = nb::none(),
+          nb::arg("activation") = 0, nb::arg("alpha") = 0.0f, nb::arg("packed").none() = nb::none());
+  set.def("pack_matmul", &pack_matmul, nb::arg("b"), nb::rv_policy::take_ownership);
+}
 
 }  // namespace medtorch

@@ -1,7 +1,7 @@
 // What the family of matrix products offers.
 #pragma once
 
-#include "family.hpp"
+#include "conv.hpp"
 
 namespace medtorch {
 
@@ -20,7 +20,9 @@ struct Matmul {
 
 struct MatmulTable {
   Index (*packed_size)(const Matmul&) noexcept;
-  void (*run)(const Matmul&, float* packed) noexcept;
+  void (*pack)(const Matmul&, float* packed) noexcept;
+  // The bias (of columns) is added to the finished sums, then the residual (laid out as y); then the activation.
+  void (*run)(const Matmul&, const float* packed, const Epilogue&) noexcept;
 };
 
 }  // namespace medtorch

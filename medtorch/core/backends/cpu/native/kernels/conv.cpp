@@ -128,7 +128,7 @@ void run(const ConvShape& s, const float* x, const float* packed, const Epilogue
       for (Index number = few_weights ? 0 : part; number < (few_weights ? panels : part + 1); ++number) {
         const Panel p(s.outputs, number);
         const Index first = group * s.outputs + number * panel, place = n * s.y_image + first;
-        const Result out{y + place, e.bias == nullptr ? nullptr : e.bias + first, e.residual == nullptr ? nullptr : e.residual + place,
+        const Result out{y + place, e.bias == nullptr ? nullptr : e.bias + first, nullptr, e.residual == nullptr ? nullptr : e.residual + place,
                          e.activation, e.alpha, static_cast<int>(p.channels)};
         run_panel(s, source, p, from, until, packed + group * group_size + number * panel * terms, out);
       }

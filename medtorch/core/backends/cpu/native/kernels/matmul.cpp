@@ -51,8 +51,7 @@ void run_panel(const Matmul& m, const Source& source, const Panel& p, Index begi
   }
 }
 
-void run(const Matmul& m, float* packed) noexcept {
-  pack(m, packed);
+void run(const Matmul& m, const float* packed, const Epilogue& e) noexcept {
   const Index panels = panels_of(m.columns), size = packed_group(m.columns, m.inner);
   const bool few_weights = size <= (1 << 17);
   const Index parts = few_weights ? 1 : panels;
@@ -66,7 +65,9 @@ void run(const Matmul& m, float* packed) noexcept {
       const Index from = m.rows * stretch / stretches, until = m.rows * (stretch + 1) / stretches;
       for (Index number = few_weights ? 0 : part; number < (few_weights ? panels : part + 1); ++number) {
         const Panel p(m.columns, number);
-        const Result out{m.y + i * m.rows * m.columns + number * panel, nullptr, nullptr, Activation::none, 0.0f, static_cast<int>(p.channels)};
+        const Index first = number * panel, place = i * m.rows * m.columns + first;
+        const Result out{m.y + place, nullptr, e.bias == nullptr ? nullptr : e.bias + first, e.residual == nullptr ? nullptr : e.residual + place,
+                         e.activation, e.alpha, static_cast<int>(p.channels)};
         run_panel(m, source, p, from, until, packed + (m.one_b ? 0 : i) * size + number * panel * m.inner, out);
       }
     }
@@ -75,6 +76,6 @@ void run(const Matmul& m, float* packed) noexcept {
 
 }  // namespace
 
-MatmulTable matmul_table() noexcept { return {packed_size, run}; }
+MatmulTable matmul_table() noexcept { return {packed_size, pack, run}; }
 
 }  // namespace medtorch::MEDTORCH_ISA

@@ -59,7 +59,8 @@ inline void locate(const Source& s, const Windows& w, int height, const Index (&
 
 struct Result {
   float* y;
-  const float* bias;      // of this panel, or null
+  const float* bias;      // of this panel, or null: what the sum starts from
+  const float* end_bias;  // of this panel, or null: what is added to the finished sum
   const float* residual;  // laid out as y, or null
   Activation activation;
   float alpha;
@@ -133,6 +134,7 @@ void tile(const Source& s, const Windows& windows, const float* w, const Result&
     for (int i = 0; i < R; ++i) {
       float* y = out.y + windows.y[i] + j * lanes;
       Vec value = total[i][j];
+      if (out.end_bias != nullptr) value = value + Vec::load(out.end_bias + j * lanes, left);
       if (out.residual != nullptr) value = value + Vec::load(out.residual + windows.y[i] + j * lanes, left);
       value = activate(value, out.activation, out.alpha);
       if (left >= lanes) value.store(y);

@@ -1,0 +1,123 @@
+"""Products with what follows them in one native call, for compiled graphs.
+
+Weights that cannot change (read-only arrays that own their memory, as a graph's constants are) are packed once, for as
+long as the array lives.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import numpy as np
+
+from medtorch.core.backends.cpu.base import NativeFamily, all_float32
+from medtorch.core.backends.cpu.conv import flat, numbers, three
+from medtorch.core.backends.reference.base import Array
+from medtorch.core.backends.reference.fused import FusedKernels as ReferenceFusedKernels
+from medtorch.core.shapes import Shape
+from medtorch.core.windows import Pads, window_outputs
+
+ACTIVATIONS = ("none", "relu", "relu6", "leaky_relu")
+
+
+class PackedWeights:
+    """Packed weights by the array that they were made of, let go with it."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[int, int], tuple[weakref.ref[Array], Any]] = {}
+
+    def of(self, weight: Array, variant: int, pack: Callable[[], Any]) -> Any:
+        """What `pack` made of `weight`; None where the array might change."""
+        if weight.flags.writeable or weight.base is not None:
+            return None
+        key = (id(weight), variant)
+        found = self._kept.get(key)
+        if found is None or found[0]() is not weight:
+            found = weakref.ref(weight, lambda _: self._kept.pop(key, None)), pack()
+            self._kept[key] = found
+        return found[1]
+
+
+class FusedKernels(NativeFamily, ReferenceFusedKernels):
+    """Convolution and linear maps with bias, residual and activation; float32, else the reference's."""
+
+    writes: ClassVar[frozenset[str]] = ReferenceFusedKernels.writes | {"conv_fused", "linear_fused"}
+    packed: PackedWeights
+
+    def conv_fused(
+        self,
+        input: Array,
+        weight: Array,
+        bias: Array | None,
+        residual: Array | None,
+        stride: Shape,
+        padding: Pads,
+        dilation: Shape,
+        groups: int,
+        activation: str,
+        alpha: float,
+        out: Array | None,
+    ) -> Array:
+        count = window_outputs(input.shape[2:], weight.shape[2:], stride, padding, dilation)
+        shape = (input.shape[0], weight.shape[0], *count)
+        fits = all_float32(input, weight, bias, residual, out) and activation in ACTIVATIONS
+        if not fits or not weight.size or (residual is not None and residual.shape != shape):
+            return super().conv_fused(
+                input, weight, bias, residual, stride, padding, dilation, groups, activation, alpha, out
+            )
+        direct = out is not None and (out.strides[1] == out.itemsize or shape[1] == 1)
+        y: Array = out if direct else self.new_channels_last(shape)
+        if residual is not None and not _lies_as(residual, y):
+            y = self.conv_fused(input, weight, bias, None, stride, padding, dilation, groups, "none", 0.0, y)
+            return self._finished(y, residual, activation, alpha, out)
+        self.set.conv(
+            three(input),
+            three(weight),
+            flat(bias),
+            None if residual is None else three(residual),
+            three(y),
+            numbers(stride, 1),
+            numbers([before for before, _ in padding], 0),
+            numbers(dilation, 1),
+            groups,
+            ACTIVATIONS.index(activation),
+            alpha,
+            self.packed.of(weight, groups, lambda: self.set.pack_conv(three(weight), groups)),
+        )
+        return y if out is None or direct else self.copy_into(y, out)
+
+    def linear_fused(
+        self,
+        x: Array,
+        weight: Array,
+        bias: Array | None,
+        residual: Array | None,
+        activation: str,
+        alpha: float,
+        out: Array | None,
+    ) -> Array:
+        shape = (*x.shape[:-1], weight.shape[0])
+        fits = all_float32(x, weight, bias, residual, out) and activation in ACTIVATIONS
+        if not fits or not x.size or not weight.size or (residual is not None and residual.shape != shape):
+            return super().linear_fused(x, weight, bias, residual, activation, alpha, out)
+        direct = out is not None and out.flags.c_contiguous
+        y: Array = out if direct else self.new(shape)
+        columns = weight.T if 4 in weight.strides else np.ascontiguousarray(weight).T
+        self.set.matmul(
+            np.ascontiguousarray(x).reshape(-1, x.shape[-1]),
+            columns,
+            y.reshape(-1, shape[-1]),
+            None if bias is None else np.ascontiguousarray(bias),
+            None if residual is None else np.ascontiguousarray(residual).reshape(-1, shape[-1]),
+            ACTIVATIONS.index(activation),
+            alpha,
+            self.packed.of(weight, 0, lambda: self.set.pack_matmul(columns)),
+        )
+        return y if out is None or direct else self.copy_into(y, out)
+
+
+def _lies_as(a: Array, b: Array) -> bool:
+    """Whether two arrays of one shape have the same strides wherever they matter."""
+    return all(n == 1 or s == t for n, s, t in zip(a.shape, a.strides, b.strides, strict=True))

@@ -1,0 +1,126 @@
+"""Products fused with what follows give the bits of the kernels one after the other, in new memory or given."""
+
+from __future__ import annotations
+
+import gc
+
+import numpy as np
+import pytest
+
+from tests.core.backends.cpu.arrays import channels_last, numbers, same_bits
+
+pytestmark = pytest.mark.requirement("REQ-F-OPS-300", "REQ-F-OPS-301")
+
+PLACES = ((1, 1), ((1, 1), (1, 1)), (1, 1))
+ACTIVATIONS = {
+    "none": lambda kernels, y: y,
+    "relu": lambda kernels, y: kernels.relu(y),
+    "relu6": lambda kernels, y: kernels.clamp(y, 0.0, 6.0),
+    "leaky_relu": lambda kernels, y: kernels.leaky_relu(y, 0.125),
+}
+
+
+@pytest.fixture(params=[1, 4, 16], ids=lambda g: f"groups={g}")
+def conv(request, rng):
+    groups = request.param
+    weight = numbers(rng, 16, 16 // groups, 3, 3)
+    return numbers(rng, 2, 16, 9, 8), weight, numbers(rng, 16), numbers(rng, 2, 16, 9, 8), groups
+
+
+def frozen(x: np.ndarray) -> np.ndarray:
+    x = x.copy(order="K")
+    x.flags.writeable = False
+    return x
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("with_residual", [False, True])
+def test_a_convolution_gives_the_bits_of_its_parts(sets, conv, activation, with_residual):
+    x, weight, bias, residual, groups = conv
+    for kernels in sets:
+        y = kernels.conv(x, weight, bias, *PLACES, groups)
+        y = kernels.add(y, residual) if with_residual else y
+        expected = ACTIVATIONS[activation](kernels, y)
+        for w in (weight, frozen(weight), frozen(weight)):
+            for r in (residual, channels_last(residual)) if with_residual else (None,):
+                found = kernels.conv_fused(x, w, bias, r, *PLACES, groups, activation, 0.125, None)
+                assert same_bits(found, expected)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("with_residual", [False, True])
+def test_a_linear_map_gives_the_bits_of_its_parts(sets, rng, activation, with_residual):
+    x, weight, bias, residual = numbers(rng, 3, 5, 70), numbers(rng, 40, 70), numbers(rng, 40), numbers(rng, 3, 5, 40)
+    for kernels in sets:
+        y = kernels.add(kernels.matmul(x.reshape(15, 70), weight.T).reshape(3, 5, 40), bias)
+        y = kernels.add(y, residual) if with_residual else y
+        expected = ACTIVATIONS[activation](kernels, y)
+        out = np.full((3, 5, 40), np.nan, np.float32)
+        for w in (weight, frozen(weight), np.asfortranarray(weight)):
+            for given in (None, out, np.asfortranarray(out)):
+                found = kernels.linear_fused(x, w, bias, residual if with_residual else None, activation, 0.125, given)
+                assert given is None or found is given
+                assert same_bits(found, expected)
+
+
+def test_a_convolution_writes_straight_into_a_slice_of_a_wider_image(widest, conv):
+    x, weight, bias, residual, groups = conv
+    expected = widest.conv(x, weight, bias, *PLACES, groups)
+    whole = channels_last(np.full((2, 48, 9, 8), 7, np.float32))
+    part = whole[:, 16:32]
+    assert widest.conv_fused(x, weight, bias, None, *PLACES, groups, "none", 0.0, part) is part
+    assert same_bits(part, expected)
+    assert (whole[:, :16] == 7).all()
+    assert (whole[:, 32:] == 7).all()
+    expected = widest.add(expected, residual)
+    assert same_bits(widest.conv_fused(x, weight, bias, residual, *PLACES, groups, "none", 0.0, part), expected)
+
+
+def test_a_convolution_writes_into_any_memory(widest, conv):
+    x, weight, bias, _, groups = conv
+    expected = widest.conv(x, weight, bias, *PLACES, groups)
+    out = np.zeros((2, 16, 9, 8), np.float32)
+    assert widest.conv_fused(x, weight, bias, None, *PLACES, groups, "none", 0.0, out) is out
+    assert same_bits(out, expected)
+
+
+def test_weights_that_can_change_are_read_anew(widest, conv):
+    x, weight, _, _, groups = conv
+    first = widest.conv_fused(x, weight, None, None, *PLACES, groups, "none", 0.0, None)
+    weight *= 2
+    second = widest.conv_fused(x, weight, None, None, *PLACES, groups, "none", 0.0, None)
+    assert same_bits(second, first * 2)
+    view = weight[:]
+    view.flags.writeable = False
+    widest.conv_fused(x, view, None, None, *PLACES, groups, "none", 0.0, None)
+    weight *= 2
+    third = widest.conv_fused(x, view, None, None, *PLACES, groups, "none", 0.0, None)
+    assert same_bits(third, first * 4)
+
+
+def test_packed_weights_live_as_long_as_their_array(native, widest, conv):
+    x, weight, _, _, groups = conv
+    constant = frozen(weight)
+    widest.conv_fused(x, constant, None, None, *PLACES, groups, "none", 0.0, None)
+    gc.collect()
+    used = native.memory_stats()[0]
+    del constant
+    gc.collect()
+    assert native.memory_stats()[0] < used
+
+
+def test_packed_weights_of_another_shape_or_set_are_refused(sets, rng):
+    x, weight = numbers(rng, 1, 4, 1, 3, 3), numbers(rng, 8, 4, 1, 3, 3)
+    y = channels_last(np.zeros((1, 8, 1, 3, 3), np.float32))
+    places = ((1, 1, 1), (0, 1, 1), (1, 1, 1), 1, 0, 0.0)
+    packed = sets[0].set.pack_conv(weight, 1)
+    sets[0].set.conv(x, weight, None, None, y, *places, packed)
+    for kernels, other in ((sets[-1], weight), (sets[0], weight[..., :2])):
+        with pytest.raises(ValueError, match="the packed weights are others"):
+            kernels.set.conv(x, other, None, None, y, *places, packed)
+
+
+def test_other_dtypes_are_computed_by_the_reference(widest, reference, conv):
+    x, weight, bias, residual, groups = (a.astype(np.float64) if isinstance(a, np.ndarray) else a for a in conv)
+    wanted = reference.conv_fused(x, weight, bias, residual, *PLACES, groups, "relu", 0.0, None)
+    assert same_bits(widest.conv_fused(x, weight, bias, residual, *PLACES, groups, "relu", 0.0, None), wanted)
