@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from medtorch.core.backends import kernels_for
 from medtorch.core.devices import device
 from medtorch.core.graph.capture import named
 from medtorch.core.graph.constants import ConstantPool
@@ -67,9 +68,12 @@ class Compiled:
             return self.model(*args, **kwargs)
         tensors, structure = taken_apart((args, kwargs), "the model's input")
         self._refuse_grad(tensors)
-        plan, arrays = self._plan_for(tensors, structure)
-        place = tensors[0].device
-        return put_together(plan.outputs, [Tensor._from_array(array, place) for array in plan.program.run(arrays)])
+        self._check_state()
+        place = _one_device(tensors)
+        with kernels_for(place).quiet():  # on CUDA this is what makes the device the current one
+            plan, arrays = self._plan_for(tensors, structure, place)
+            found = plan.program.run(arrays)
+        return put_together(plan.outputs, [Tensor._from_array(array, place) for array in found])
 
     def stats(self) -> dict[str, Any]:
         """What was fused, folded and removed, which kernels run, how much memory that takes; newest plan in full."""
@@ -101,9 +105,7 @@ class Compiled:
                     "call it under medtorch.no_grad() or call the model itself"
                 )
 
-    def _plan_for(self, tensors: list[Tensor], structure: Structure) -> tuple[Plan, list[Array]]:
-        self._check_state()
-        place = _one_device(tensors)
+    def _plan_for(self, tensors: list[Tensor], structure: Structure, place: device) -> tuple[Plan, list[Array]]:
         arrays = [_dense(tensor._array) for tensor in tensors]
         key = (structure, str(place), *((a.shape, a.dtype.name, a.strides) for a in arrays))
         found = self._known(key)

@@ -55,7 +55,10 @@ class Program:
         self._idle: deque[Workspace] = deque()
 
     def run(self, arrays: list[Array]) -> list[Array]:
-        """The outputs for `arrays`. None shares memory with an input, a constant or the workspace."""
+        """The outputs for `arrays`. None shares memory with an input, a constant or the workspace.
+
+        The caller has entered `kernels.quiet()`.
+        """
         try:
             workspace = self._idle.pop()
         except IndexError:
@@ -63,9 +66,8 @@ class Program:
         registers = workspace.registers
         for place, array in zip(self.graph.inputs, arrays, strict=True):
             registers[self._places[place]] = array
-        with self.kernels.quiet():
-            for action in workspace.actions:
-                action(registers)
+        for action in workspace.actions:
+            action(registers)
         found = [registers[place].copy(order="K") if copied else registers[place] for place, copied in self._outputs]
         for value in (*self.graph.inputs, *self.graph.outputs):
             if value not in self.graph.constants:

@@ -16,6 +16,7 @@ _SMALL: dict[str, tuple[int, ...]] = {
     **{f"resnet{n}": (1, 3, 32, 32) for n in (18, 34, 50, 101, 152)},
     "espnet": (1, 3, 32, 64),
     "espnet_encoder": (1, 3, 32, 64),
+    "inception_v3": (1, 3, 80, 80),
     "lenet": (2, 1, 32, 32),
     "meshnet": (1, 1, 6, 6, 6),
     "pnet": (1, 3, 24, 24),
@@ -24,7 +25,8 @@ _SMALL: dict[str, tuple[int, ...]] = {
     "wnet": (1, 3, 32, 32),
 }
 INPUTS = {name: _SMALL.get(name, (1, 3, 64, 64)) for name in list_models()}
-QUICK = {"cifar_resnet20", "resnet18", "resnet50", *_SMALL} - {
+QUICK = {*_SMALL} - {
+    "inception_v3",
     *(f"cifar_resnet{n}" for n in (32, 44, 56, 110)),
     *(f"resnet{n}" for n in (34, 101, 152)),
 }
