@@ -15,6 +15,7 @@ from medtorch.core.backends.cpu.fused import FusedKernels, PackedWeights
 from medtorch.core.backends.cpu.interpolate import InterpolateKernels
 from medtorch.core.backends.cpu.matmul import MatmulKernels
 from medtorch.core.backends.cpu.norm import NormKernels
+from medtorch.core.backends.cpu.pool import PoolKernels
 from medtorch.core.backends.cpu.reduction import ReductionKernels
 from medtorch.core.backends.cpu.softmax import SoftmaxKernels
 from medtorch.core.backends.reference import ReferenceKernels
@@ -28,6 +29,7 @@ class CpuKernels(
     InterpolateKernels,
     MatmulKernels,
     NormKernels,
+    PoolKernels,
     ReductionKernels,
     SoftmaxKernels,
     ReferenceKernels,

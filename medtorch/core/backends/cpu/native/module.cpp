@@ -36,4 +36,5 @@ NB_MODULE(_native, module) {
   bind_reduction(set);
   bind_elementwise(set);
   bind_matmul(set);
+  bind_pool(set);
 }

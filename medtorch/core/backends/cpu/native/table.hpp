@@ -9,6 +9,7 @@
 #include "families/interpolate.hpp"
 #include "families/layout.hpp"
 #include "families/matmul.hpp"
+#include "families/pool.hpp"
 
 namespace medtorch {
 
@@ -23,6 +24,7 @@ struct Table {
   ReductionTable reduction;
   ElementwiseTable elementwise;
   MatmulTable matmul;
+  PoolTable pool;
 };
 
 const Table& table_scalar() noexcept;

@@ -34,5 +34,6 @@ void bind_softmax(KernelSetClass& set);
 void bind_reduction(KernelSetClass& set);
 void bind_elementwise(KernelSetClass& set);
 void bind_matmul(KernelSetClass& set);
+void bind_pool(KernelSetClass& set);
 
 }  // namespace medtorch
