@@ -42,7 +42,8 @@ class NormKernels(FoldFamily, ReferenceNormKernels):
                 return found
         mean, _, scale = self._moments_and_scale(x, dims, eps)
         level = self.fold_mean(grad, dims)
-        along = self.share(self.fold_over("sum_standardized", x, dims, g=grad, mean=mean, scale=scale), x, dims)
+        n = count(x, dims)
+        along = self.fold_over("sum_standardized", x, dims, g=grad, mean=mean, scale=scale, divisor=n)
         return self.map("standardize_input_grad_end", grad, x, mean, scale, level, along)
 
     def _moments_and_scale(self, x: Array, dims: Shape, eps: float) -> Three:

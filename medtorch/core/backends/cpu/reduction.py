@@ -31,41 +31,51 @@ class FoldFamily(MapFamily):
         dims: Dims,
         *,
         then: str = "sum",
+        divisor: float = 1.0,
         g: Array | None = None,
         mean: Array | None = None,
         scale: Array | None = None,
     ) -> Array:
-        """float32 x folded over `dims`, which keep size 1: the innermost run as `name` says, what is left as `then`."""
-        for first, last in runs(dims):
-            x = self._fold_run(name, x, first, last, g, mean, scale)
+        """float32 x folded over `dims`, which keep size 1: the innermost run as `name` says, what is left as `then`.
+
+        The result is divided by `divisor` before it is rounded.
+        """
+        found = runs(dims)
+        for first, last in found:
+            by = divisor if (first, last) == found[-1] else 1.0
+            x = self._fold_run(name, x, first, last, by, g, mean, scale)
             name, g, mean, scale = then, None, None, None
         return x
 
-    def fold_neighbours(self, name: str, x: Array, dims: Dims, keepdim: bool) -> Array | None:
+    def fold_neighbours(self, name: str, x: Array, dims: Dims, keepdim: bool, divisor: float = 1.0) -> Array | None:
         """The quick way for one run of an array that lies evenly in memory; None otherwise."""
         found = runs(dims)
-        return self.set.fold(name, x, *found[0], keepdim) if len(found) == 1 and x.ndim else None
+        return self.set.fold(name, x, *found[0], keepdim, divisor) if len(found) == 1 and x.ndim else None
 
     def _fold_run(
-        self, name: str, x: Array, first: int, last: int, g: Array | None, mean: Array | None, scale: Array | None
+        self,
+        name: str,
+        x: Array,
+        first: int,
+        last: int,
+        divisor: float,
+        g: Array | None,
+        mean: Array | None,
+        scale: Array | None,
     ) -> Array:
-        y = self.set.fold(name, x, first, last, True, g, mean, scale)
+        y = self.set.fold(name, x, first, last, True, divisor, g, mean, scale)
         if y is None:  # the terms do not lie evenly in memory: brought into order first, which changes no bit
             x, g = np.array(x, order="C"), None if g is None else np.array(g, order="C")
-            y = self.set.fold(name, x, first, last, True, g, mean, scale)
+            y = self.set.fold(name, x, first, last, True, divisor, g, mean, scale)
         return y
 
     def fold_mean(self, x: Array, dims: Dims) -> Array:
-        return self.share(self.fold_over("sum", x, dims), x, dims)
+        return self.fold_over("sum", x, dims, divisor=count(x, dims))
 
     def fold_var(self, x: Array, dims: Dims, mean: Array, correction: float = 0.0) -> Array:
         """The mean square around `mean`, with `count - correction` for the number of terms."""
-        squares = self.fold_over("sum_square_gaps", x, dims, mean=mean)
-        return self.map("div", squares, np.float32(max(0.0, count(x, dims) - correction)))
-
-    def share(self, total: Array, x: Array, dims: Dims) -> Array:
-        """What the terms of `total` are on average."""
-        return self.map("div", total, np.float32(count(x, dims)))
+        degrees = max(0.0, count(x, dims) - correction)
+        return self.fold_over("sum_square_gaps", x, dims, mean=mean, divisor=degrees)
 
 
 class ReductionKernels(FoldFamily, ReferenceReductionKernels):
@@ -81,9 +91,9 @@ class ReductionKernels(FoldFamily, ReferenceReductionKernels):
         return self.fold_over("sum", x, dims).reshape(shape)
 
     def mean(self, x: Array, dims: Dims, keepdim: bool) -> Array:
-        total = self.fold_neighbours("sum", x, dims, keepdim)
-        if total is not None:
-            return self.share(total, x, dims)
+        y = self.fold_neighbours("sum", x, dims, keepdim, count(x, dims)) if x.ndim else None
+        if y is not None:
+            return y
         if x.dtype != FLOAT32:
             return super().mean(x, dims, keepdim)
         x, dims, shape = _with_dims(x, dims, keepdim)

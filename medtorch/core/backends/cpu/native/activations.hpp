@@ -7,12 +7,13 @@
 
 namespace medtorch::MEDTORCH_ISA {
 
-inline Vec relu(Vec x) noexcept { return max_nan(x, Vec::zero()); }
+// NaN stays NaN, and -0 stays -0, as in torch.
+inline Vec relu(Vec x) noexcept { return select(less(x, Vec::zero()), Vec::zero(), x); }
 inline Vec relu6(Vec x) noexcept { return min_nan(relu(x), Vec::set(6.0f)); }
 inline Vec leaky_relu(Vec x, Vec slope) noexcept { return select(less(Vec::zero(), x), x, x * slope); }
 
 inline Vec elu(Vec x, Vec alpha, Vec scale, Vec input_scale) noexcept {
-  const Vec below = expm1(min_nan(x, Vec::zero()) * input_scale) * alpha;
+  const Vec below = expm1(min(Vec::zero(), x) * input_scale) * alpha;
   return select(less(Vec::zero(), x), x * scale, below);
 }
 

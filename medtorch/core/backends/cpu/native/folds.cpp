@@ -81,32 +81,19 @@ const float* line_of(const FoldPlan& p, const Walk& job, FoldPlan::Role role, fl
   return line;
 }
 
-void fold_job(const FoldPlan& p, const FoldKernels& kernels, const Walk& job, float* y) noexcept {
+// One block of a job's outputs, to `to(place in y, result)`.
+template <typename F>
+void fold_job(const FoldPlan& p, const FoldKernels& kernels, const Walk& job, const F& to) noexcept {
   float mean[most_outputs], scale[most_outputs];
   const Index from = job.block * block_length;
   const FoldInput &x = p.in[FoldPlan::x], &g = p.in[FoldPlan::g];
   Block block{x.data + job.start[FoldPlan::x] + from * x.term_step, nullptr, std::min(block_length, p.terms - from), x.term_step, g.term_step,
               line_of(p, job, FoldPlan::mean, mean), line_of(p, job, FoldPlan::scale, scale)};
   if (g.data != nullptr) block.g = g.data + job.start[FoldPlan::g] + from * g.term_step;
-  const Index step = p.side < 0 ? 1 : p.y_step[p.side];
-  if (p.side < 0) {
-    y[job.y] = kernels.along(block);
-  } else if (step == 1) {
-    kernels.across(block, static_cast<int>(job.outputs), y + job.y);
-  } else {
-    float line[most_outputs];
-    kernels.across(block, static_cast<int>(job.outputs), line);
-    for (Index i = 0; i < job.outputs; ++i) y[job.y + i * step] = line[i];
-  }
-}
-
-// Rows of results of blocks, joined in pairs of neighbours until one is left; an odd one waits for the next round.
-void join_blocks(const FoldKernels& kernels, float* rows, Index blocks, Index outputs) noexcept {
-  for (; blocks > 1; blocks = (blocks + 1) / 2) {
-    for (Index b = 0; b < blocks / 2; ++b)
-      for (Index i = 0; i < outputs; ++i) rows[b * outputs + i] = kernels.join(rows[2 * b * outputs + i], rows[(2 * b + 1) * outputs + i]);
-    if (blocks % 2) std::copy(rows + (blocks - 1) * outputs, rows + blocks * outputs, rows + (blocks / 2) * outputs);
-  }
+  if (p.side < 0) return to(job.y, kernels.along(block));
+  double line[most_outputs];
+  kernels.across(block, static_cast<int>(job.outputs), line);
+  for (Index i = 0; i < job.outputs; ++i) to(job.y + i * p.y_step[p.side], line[i]);
 }
 
 }  // namespace
@@ -140,25 +127,24 @@ Index FoldPlan::outputs() const noexcept {
 
 void FoldPlan::run(const FoldKernels& kernels, float* y) const {
   const Index blocks = std::max<Index>(1, (terms + block_length - 1) / block_length), count = outputs();
-  if (terms == 0) {
-    std::fill(y, y + count, kernels.start);
-    return;
-  }
+  if (terms == 0) return std::fill(y, y + count, static_cast<float>(kernels.start / divisor));
   std::optional<Scratch> partial;
-  if (blocks > 1) partial.emplace(blocks * count);
-  float* const to = blocks > 1 ? partial->data() : y;
+  if (blocks > 1) partial.emplace(2 * blocks * count);
+  double* const rows = blocks > 1 ? reinterpret_cast<double*>(partial->data()) : nullptr;
   const Index numbers = std::min(terms, block_length) * (side < 0 ? 1 : std::min<Index>(most_outputs, size[side]));
-  const auto task = [&](Index begin, Index end) {
+  parallel(Walk::count(*this, blocks), std::max<Index>(1, share / numbers), [&](Index begin, Index end) {
     const FloatEnvironment environment;
     Walk job(*this, blocks, begin);
-    for (Index nr = begin; nr < end; ++nr, job.next()) fold_job(*this, kernels, job, blocks > 1 ? to + job.block * count : y);
-  };
-  parallel(Walk::count(*this, blocks), std::max<Index>(1, share / numbers), task);
-  if (blocks > 1) {
-    const FloatEnvironment environment;
-    join_blocks(kernels, to, blocks, count);
-    std::copy(to, to + count, y);
-  }
+    for (Index nr = begin; nr < end; ++nr, job.next()) {
+      if (rows != nullptr) fold_job(*this, kernels, job, [row = rows + job.block * count](Index place, double result) { row[place] = result; });
+      else fold_job(*this, kernels, job, [&](Index place, double result) { y[place] = static_cast<float>(result / divisor); });
+    }
+  });
+  if (rows == nullptr) return;
+  const FloatEnvironment environment;
+  for (Index b = 1; b < blocks; ++b)
+    for (Index i = 0; i < count; ++i) rows[i] = kernels.join(rows[i], rows[b * count + i]);
+  for (Index i = 0; i < count; ++i) y[i] = static_cast<float>(rows[i] / divisor);
 }
 
 void FoldPlan::places(const ReductionTable& kernels, bool greatest, std::int32_t* y) const noexcept {

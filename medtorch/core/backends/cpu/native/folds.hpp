@@ -13,11 +13,12 @@ struct FoldInput {
   Index step[most_dims];
 };
 
-// y[kept...] = fold over `terms` numbers each. y is dense in the order of the kept dims.
+// y[kept...] = fold over `terms` numbers each, divided by `divisor`. y is dense in the order of the kept dims.
 struct FoldPlan {
   enum Role : int { x, g, mean, scale, inputs };
 
   Index terms;
+  double divisor;
   int ndim;  // kept dims
   Index size[most_dims], y_step[most_dims];
   FoldInput in[inputs];  // data may be null

@@ -50,6 +50,7 @@ bool describe(const Buffer& x, const Buffer* g, const Buffer* mean, const Buffer
   require(0 <= first && first < last && last <= x.ndim(), "fold: no such dims");
   FoldPlan& p = r.plan;
   p = FoldPlan{};
+  p.divisor = 1.0;
   p.terms = 1;
   r.numbers = 1;
   for (int d = 0; d < x.ndim(); ++d) {
@@ -90,9 +91,9 @@ void order_of(int ndim, int* order) {
   for (int d = 0; d < ndim; ++d) order[d] = d;
 }
 
-// fold(name, x, first, last, keepdim, g, mean, scale). None where x or g must be copied first, or is not float32.
-nb::object fold(const KernelSet& set, const char* name, nb::handle x, int first, int last, bool keepdim, nb::handle g, nb::handle mean,
-                nb::handle scale) {
+// fold(name, x, first, last, keepdim, divisor, g, mean, scale). None where x or g must be copied first, or is not float32.
+nb::object fold(const KernelSet& set, const char* name, nb::handle x, int first, int last, bool keepdim, double divisor, nb::handle g,
+                nb::handle mean, nb::handle scale) {
   const int nr = fold_number(name);
   const bool gaps = nr == static_cast<int>(Fold::sum_square_gaps) || nr == static_cast<int>(Fold::sum_exp_gaps);
   const bool standardized = nr == static_cast<int>(Fold::sum_standardized);
@@ -110,6 +111,7 @@ nb::object fold(const KernelSet& set, const char* name, nb::handle x, int first,
   int order[most_dims];
   order_of(x_.ndim(), order);
   NewArray y = keepdim ? new_array(x_.ndim(), r.shape, order, false) : new_array(r.kept, r.kept_shape, order, false);
+  r.plan.divisor = divisor;
   const FoldKernels& kernels = set->reduction.folds[nr];
   if (r.plan.outputs() == 0) return y.array;
   if (r.numbers < enough_to_release) {
@@ -140,7 +142,7 @@ nb::object place(const KernelSet& set, nb::handle x, int dim, bool greatest) {
 }  // namespace
 
 void bind_reduction(KernelSetClass& set) {
-  set.def("fold", &fold, nb::arg("name"), nb::arg("x"), nb::arg("first"), nb::arg("last"), nb::arg("keepdim"), nb::arg("g") = nb::none(), nb::arg("mean") = nb::none(),
+  set.def("fold", &fold, nb::arg("name"), nb::arg("x"), nb::arg("first"), nb::arg("last"), nb::arg("keepdim"), nb::arg("divisor") = 1.0, nb::arg("g") = nb::none(), nb::arg("mean") = nb::none(),
           nb::arg("scale") = nb::none());
   set.def("place", &place, nb::arg("x"), nb::arg("dim"), nb::arg("greatest"));
 }

@@ -5,9 +5,9 @@
 
 namespace medtorch {
 
-// A run of terms is cut into blocks of this many; within a block term i goes to lane i mod 16, each lane adds up in order, and
-// the lanes are added 8 and 8, 4 and 4, 2 and 2, 1 and 1. Blocks are added in pairs of neighbours, again and again.
-// See docs/decisions/reductions.md.
+// A run of terms is cut into blocks of this many; within a block term i goes to lane i mod 16, and each lane adds up in order, in
+// float32. The lanes are joined 8 and 8, 4 and 4, 2 and 2, 1 and 1, and the blocks in order, both in float64; the result is rounded
+// once. See docs/decisions/reductions.md.
 constexpr Index block_length = 512;
 constexpr int virtual_lanes = 16;
 constexpr int most_outputs = 256;  // that one call of `across` makes
@@ -42,10 +42,10 @@ struct Block {
 };
 
 struct FoldKernels {
-  float (*along)(const Block&) noexcept;                         // x_step and g_step are 1; one output
-  void (*across)(const Block&, int outputs, float* y) noexcept;  // side by side in x and g
-  float (*join)(float, float) noexcept;
-  float start;
+  double (*along)(const Block&) noexcept;                         // x_step and g_step are 1; one output
+  void (*across)(const Block&, int outputs, double* y) noexcept;  // side by side in x and g
+  double (*join)(double, double) noexcept;
+  double start;
 };
 
 struct ReductionTable {

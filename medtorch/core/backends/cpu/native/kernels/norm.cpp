@@ -9,7 +9,7 @@ namespace {
 
 template <typename F>
 float mean_of(Index n, const F& f) noexcept {
-  return fold_run<Sum>(n, f) / static_cast<float>(n);
+  return static_cast<float>(fold_run<Sum>(n, f) / static_cast<double>(n));
 }
 
 struct Moments {

@@ -32,7 +32,7 @@ struct Standardized {
 };
 
 template <typename How, typename F>
-float along(const Block& b) noexcept {
+double along(const Block& b) noexcept {
   const Vec mean = F::reads_mean ? Vec::set(b.mean[0]) : Vec::zero();
   const Vec scale = F::reads_g ? Vec::set(b.scale[0]) : Vec::zero();
   return fold_block<How>(b.n, [&](Index i, int left) {
@@ -40,10 +40,25 @@ float along(const Block& b) noexcept {
   });
 }
 
-// Each row of outputs is read once, from end to end; the lanes lie in the innermost cache. Lanes without a term are left out of
-// the sum of lanes: they would add what changes nothing.
+// `width` outputs from `j` on out of their lanes, of which the first `lanes` have terms.
+template <typename How>
+inline void join_columns(const float (*lane)[most_outputs], int lanes, int j, int width, double* y) noexcept {
+  constexpr int half = virtual_lanes / 2;
+  double part[half][virtual_lanes];
+  for (int l = 0; l < half; ++l)
+    for (int i = 0; i < width; ++i) {
+      const double low = l < lanes ? lane[l][j + i] : How::start, high = l + half < lanes ? lane[l + half][j + i] : How::start;
+      part[l][i] = How::join(low, high);
+    }
+  for (int rest = half / 2; rest > 0; rest /= 2)
+    for (int l = 0; l < rest; ++l)
+      for (int i = 0; i < width; ++i) part[l][i] = How::join(part[l][i], part[l + rest][i]);
+  for (int i = 0; i < width; ++i) y[j + i] = part[0][i];
+}
+
+// Each row of outputs is read once, from end to end; the lanes lie in the innermost cache.
 template <typename How, typename F>
-void across(const Block& b, int outputs, float* y) noexcept {
+void across(const Block& b, int outputs, double* y) noexcept {
   alignas(64) float lane[virtual_lanes][most_outputs];
   const auto each_vector = [outputs](const auto& f) {
     int j = 0;
@@ -64,10 +79,10 @@ void across(const Block& b, int outputs, float* y) noexcept {
   const Index first = least<Index>(b.n, virtual_lanes);
   for (Index i = 0; i < first; ++i) add_row(i, [](const float*) { return Vec::set(How::start); });
   for (Index i = first; i < b.n; ++i) add_row(i, [](const float* p) { return Vec::load(p); });
-  for (Index width = virtual_lanes / 2; width > 0; width /= 2)
-    for (Index l = 0; l < width && l + width < first; ++l)
-      each_vector([&](int j, int) { How::join(Vec::load(lane[l] + j), Vec::load(lane[l + width] + j)).store(lane[l] + j); });
-  each_vector([&](int j, int left) { Vec::load(lane[0] + j).store(y + j, left); });
+  const int lanes = static_cast<int>(first);
+  int j = 0;
+  for (; j + virtual_lanes <= outputs; j += virtual_lanes) join_columns<How>(lane, lanes, j, virtual_lanes, y);
+  if (j < outputs) join_columns<How>(lane, lanes, j, outputs - j, y);
 }
 
 template <typename How, typename F>
@@ -84,7 +99,7 @@ static_assert(sizeof folds / sizeof folds[0] == static_cast<int>(Fold::count), "
 
 std::int32_t place_along(const float* x, Index n, bool greatest) noexcept {
   const auto at = [x](Index i, int left) { return read(x + i, left); };
-  const float best = greatest ? fold_run<Greatest>(n, at) : fold_run<Least>(n, at);
+  const float best = static_cast<float>(greatest ? fold_run<Greatest>(n, at) : fold_run<Least>(n, at));
   Index i = 0;
   if (best != best)
     while (x[i] == x[i]) ++i;

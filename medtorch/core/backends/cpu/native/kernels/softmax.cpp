@@ -9,24 +9,24 @@ namespace medtorch::MEDTORCH_ISA {
 namespace {
 
 float greatest(const float* x, Index n) noexcept {
-  return fold_run<Greatest>(n, [x](Index i, int left) { return read(x + i, left); });
+  return static_cast<float>(fold_run<Greatest>(n, [x](Index i, int left) { return read(x + i, left); }));
 }
 
 void softmax(const float* x, float* y, Index n) noexcept {
   const Vec top = Vec::set(greatest(x, n));
-  const float total = fold_run<Sum>(n, [=](Index i, int left) {
+  const double total = fold_run<Sum>(n, [=](Index i, int left) {
     const Vec power = exp(read(x + i, left) - top);
     write(power, y + i, left);
     return power;
   });
-  const Vec all = Vec::set(total);
+  const Vec all = Vec::set(static_cast<float>(total));
   write_row(y, n, [=](Index i, int left) { return read(y + i, left) / all; });
 }
 
 void log_softmax(const float* x, float* y, Index n) noexcept {
   const Vec top = Vec::set(greatest(x, n));
-  const float total = fold_run<Sum>(n, [=](Index i, int left) { return exp(read(x + i, left) - top); });
-  const Vec all = log(Vec::set(total));
+  const double total = fold_run<Sum>(n, [=](Index i, int left) { return exp(read(x + i, left) - top); });
+  const Vec all = log(Vec::set(static_cast<float>(total)));
   write_row(y, n, [=](Index i, int left) { return (read(x + i, left) - top) - all; });
 }
 
