@@ -5,6 +5,7 @@ Requires  REQ-F-CMP-005, REQ-F-CMP-006
 
 from __future__ import annotations
 
+import operator
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -88,31 +89,29 @@ class Program:
             block = np.empty(self.arena_bytes + ALIGNMENT, np.uint8)
             start = -block.ctypes.data % ALIGNMENT
             memory = block[start : start + self.arena_bytes]
-        registers: Registers = [None] * len(self._places)
+        registers: Registers = [None] * (len(self._places) + 1)
         for value, constant in self.graph.constants.items():
             registers[self._places[value]] = constant.array
         outs: dict[Value, Array] = {}
         ends = last_uses(self.graph)
         actions: list[Action] = []
         for nr, node in enumerate(self.graph.nodes):
-            actions.append(self._action(node, memory, outs))
             freed = {v for v in (*node.inputs, *node.outputs) if v is not None and ends.get(v, nr) == nr}
-            dead = tuple(self._places[v] for v in freed if v not in self.graph.constants)
-            if dead:
-                actions.append(_forget(dead))
+            dead = tuple(self._places[v] for v in sorted(freed) if v not in self.graph.constants)
+            actions.append(self._action(node, memory, outs, dead))
             if self._poison and memory is not None:
                 actions.append(self._poisoning(nr, memory))
         return Workspace(memory, registers, tuple(actions))
 
-    def _action(self, node: Node, memory: Array | None, outs: dict[Value, Array]) -> Action:
+    def _action(self, node: Node, memory: Array | None, outs: dict[Value, Array], dead: tuple[int, ...]) -> Action:
         taken = tuple(-1 if value is None else self._places[value] for value in node.inputs)
         given = tuple(self._places[value] for value in node.outputs)
         out = None if memory is None else self._memory_of(node.outputs[0], memory, outs)
         if out is not None and isinstance(node.op, Cat):
-            return self._joining(node, node.op.dim, out, given[0])
+            return self._joining(node, node.op.dim, out, given[0], dead)
         if out is not None and isinstance(node.op, Activated):
-            return _writing(node.op, self.kernels, taken, given[0], out)
-        return _making(node.op, self.kernels, taken, given)
+            return _writing(node.op, self.kernels, taken, given[0], out, dead)
+        return _making(node.op, self.kernels, taken, given, dead)
 
     def _memory_of(self, value: Value, memory: Array, outs: dict[Value, Array]) -> Array | None:
         """The part of the block that `value` is written to; None for what kernels make memory for."""
@@ -141,7 +140,7 @@ class Program:
         back = sorted(range(spec.ndim), key=dims.__getitem__)
         return flat.reshape([spec.shape[d] for d in dims]).transpose(back)
 
-    def _joining(self, node: Node, dim: int, out: Array, given: int) -> Action:
+    def _joining(self, node: Node, dim: int, out: Array, given: int, dead: tuple[int, ...]) -> Action:
         """A concatenation: copy what is not there already."""
         parts: list[tuple[int, Array]] = []
         start = 0
@@ -158,6 +157,8 @@ class Program:
             for place, part in parts:
                 kernels.copy_into(registers[place], part)
             registers[given] = out
+            for place in dead:
+                registers[place] = None
 
         return join
 
@@ -172,31 +173,42 @@ class Program:
         return poison
 
 
-def _making(op: Op, kernels: Kernels, taken: tuple[int, ...], given: tuple[int, ...]) -> Action:
+def _making(op: Op, kernels: Kernels, taken: tuple[int, ...], given: tuple[int, ...], dead: tuple[int, ...]) -> Action:
+    """A step whose kernel makes the memory of its results."""
+    forward, take, first = op.forward, _taking(taken), given[0]
+
     def make(registers: Registers) -> None:
-        found = op.forward(kernels, *[None if place < 0 else registers[place] for place in taken])
-        if len(given) == 1 and not isinstance(found, tuple):
-            registers[given[0]] = found if hasattr(found, "__setitem__") else np.asarray(found)
-            return
-        for place, array in zip(given, found, strict=True):
-            registers[place] = array if hasattr(array, "__setitem__") else np.asarray(array)
+        found = forward(kernels, *take(registers))
+        if not isinstance(found, tuple):  # NumPy hands out scalars where a 0-d array is meant
+            registers[first] = found if hasattr(found, "__setitem__") else np.asarray(found)
+        else:
+            for place, array in zip(given, found, strict=True):
+                registers[place] = array if hasattr(array, "__setitem__") else np.asarray(array)
+        for place in dead:
+            registers[place] = None
 
     return make
 
 
-def _writing(op: Activated, kernels: Kernels, taken: tuple[int, ...], given: int, out: Array) -> Action:
+def _writing(
+    op: Activated, kernels: Kernels, taken: tuple[int, ...], given: int, out: Array, dead: tuple[int, ...]
+) -> Action:
+    """A step that writes its result into the block."""
+    write_into, take = op.write, _taking(taken)
+
     def write(registers: Registers) -> None:
-        made = op.write(kernels, out, *[None if place < 0 else registers[place] for place in taken])
-        if made is not out:
+        if write_into(kernels, out, *take(registers)) is not out:
             raise BackendError(f"{op.name}: the kernel {op.kernel} did not write into the memory it was handed")
         registers[given] = out
+        for place in dead:
+            registers[place] = None
 
     return write
 
 
-def _forget(places: tuple[int, ...]) -> Action:
-    def forget(registers: Registers) -> None:
-        for place in places:
-            registers[place] = None
-
-    return forget
+def _taking(places: tuple[int, ...]) -> Callable[[Registers], tuple[Any, ...]]:
+    """What a step takes out of the registers, of which the last, number -1, is always None."""
+    if len(places) == 1:
+        (place,) = places
+        return lambda registers: (registers[place],)
+    return operator.itemgetter(*places) if places else lambda registers: ()

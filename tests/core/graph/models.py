@@ -25,11 +25,7 @@ _SMALL: dict[str, tuple[int, ...]] = {
     "wnet": (1, 3, 32, 32),
 }
 INPUTS = {name: _SMALL.get(name, (1, 3, 64, 64)) for name in list_models()}
-QUICK = {*_SMALL} - {
-    "inception_v3",
-    *(f"cifar_resnet{n}" for n in (32, 44, 56, 110)),
-    *(f"resnet{n}" for n in (34, 101, 152)),
-}
+QUICK = {"cifar_resnet20", "resnet18", "espnet", "lenet", "meshnet", "pnet", "tinyvgg", "unet", "wnet"}
 NAMES = [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in INPUTS]
 
 

@@ -194,6 +194,19 @@ def test_a_product_that_others_need_is_left_alone_and_its_norm_becomes_one_step(
     assert compiled(x).numpy().tobytes() == eager(model, x).numpy().tobytes()
 
 
+def test_a_product_that_goes_out_itself_is_left_alone():
+    conv, norm, x = nn.Conv2d(1, 2, 3).eval(), lively(lively_norm(nn.BatchNorm2d(2))), image((1, 1, 5, 5), seed=6)
+
+    def model(x):
+        y = conv(x)
+        return y, norm(y).relu(), y + 1
+
+    compiled = medtorch.compile(model, image((1, 1, 5, 5)))
+    assert compiled.stats()["plan"]["rewrites"]["scales folded into weights"] == 0
+    for found, wanted in zip(compiled(x), eager(model, x), strict=True):
+        assert found.numpy().tobytes() == wanted.numpy().tobytes()
+
+
 @pytest.mark.parametrize(
     "after",
     [
