@@ -1,0 +1,88 @@
+"""Record what torchvision's models give: `python -m tests.models.record_zoo family ...`, with torch and torchvision.
+
+Keeps what is recorded of other families. medtorch's own models are not looked at.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from typing import Any
+
+from tests.models import zoo
+
+
+def load_torchvision() -> Any:
+    """torchvision; where its compiled operators do not load, their schemas are declared in their place.
+
+    No model recorded here calls one of them, but torchvision's own import asks for them.
+    """
+    torch = importlib.import_module("torch")
+    try:
+        return importlib.import_module("torchvision")
+    except RuntimeError:
+        for name in [n for n in sys.modules if n.split(".")[0] == "torchvision"]:
+            del sys.modules[name]
+    library = torch.library.Library("torchvision", "DEF")
+    library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    library.define(
+        "roi_align(Tensor input, Tensor rois, float spatial_scale, int pooled_height, int pooled_width, "
+        "int sampling_ratio, bool aligned) -> Tensor"
+    )
+    for name in ("qnms", "roi_pool", "ps_roi_align", "ps_roi_pool", "deform_conv2d"):
+        library.define(name + "(Tensor a) -> Tensor")
+    module = importlib.import_module("torchvision")
+    module.declared_operators = library  # lives as long as the module does
+    return module
+
+
+def record(family: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The keys of all models of a family, and the measured cases."""
+    torch, torchvision = importlib.import_module("torch"), load_torchvision()
+    tests = importlib.import_module(f"tests.models.test_{family}")
+    models = {}
+    _compute_widths_of_regnets(torch, torchvision)
+    for name in tests.NAMES:
+        with torch.device("meta"):
+            state = zoo.torchvision_model(zoo.Case(name, ()), torchvision).state_dict()
+        models[name] = {"family": family, "keys": zoo.keys(state), "size": zoo.size(state)}
+    cases = {}
+    for case in tests.CASES:
+        model = zoo.torchvision_model(case, torchvision).double()
+        state = model.state_dict()
+        arrays = zoo.filled(state, case.gain)
+        for key, entry in state.items():
+            if key in arrays:
+                entry.copy_(torch.from_numpy(arrays[key]))
+        cases[case.id] = zoo.measure(model.train(case.train), torch.from_numpy(zoo.image(case)), torch.from_numpy)
+    return models, cases
+
+
+def _compute_widths_of_regnets(torch: Any, torchvision: Any) -> None:
+    """torchvision finds them with tensors: of these even a model without numbers needs the numbers."""
+    params = torchvision.models.regnet.BlockParams
+    found = params.from_init_params.__func__
+
+    def on_cpu(cls: Any, *args: Any, **config: Any) -> Any:
+        with torch.device("cpu"):
+            return found(cls, *args, **config)
+
+    params.from_init_params = classmethod(on_cpu)
+
+
+def main(families: list[str]) -> None:
+    """Record `families` and write them beside the others."""
+    torch, torchvision = importlib.import_module("torch"), load_torchvision()
+    kept = zoo.recorded() if zoo.RECORDED.exists() else {"models": {}, "cases": {}}
+    kept["versions"] = {"torchvision": torchvision.__version__, "torch": torch.__version__}
+    for family in families:
+        models, cases = record(family)
+        ours = {n for n, e in kept["models"].items() if e["family"] == family}
+        kept["models"] = {n: e for n, e in kept["models"].items() if n not in ours} | models
+        kept["cases"] = {c: e for c, e in kept["cases"].items() if c.split()[0] not in ours} | cases
+    zoo.RECORDED.write_text(json.dumps(kept, indent=0) + "\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,40 @@
+"""ConvNeXt under torchvision's keys, with torchvision's outputs and gradients."""
+
+from __future__ import annotations
+
+import importlib
+
+import pytest
+
+from tests.models import zoo
+from tests.models.record_zoo import load_torchvision
+from tests.models.zoo import Case
+
+pytestmark = pytest.mark.requirement("REQ-F-MOD-010", "REQ-F-MOD-011")
+
+NAMES = ["convnext_base", "convnext_large", "convnext_small", "convnext_tiny"]
+CASES = [
+    Case("convnext_tiny", (1, 3, 32, 64), {"num_classes": 10}),
+]
+
+
+@pytest.mark.parametrize("name", zoo.names("convnext"))
+def test_keys_shapes_and_dtypes_are_torchvisions(name):
+    zoo.check_keys(name)
+
+
+def test_every_name_of_the_family_is_recorded():
+    assert [p.values[0] for p in zoo.names("convnext")] == NAMES
+
+
+@pytest.mark.parametrize("case", zoo.params(CASES))
+def test_outputs_and_gradients_are_those_recorded_from_torchvision(case):
+    zoo.check_recorded(case)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", zoo.params(CASES))
+def test_torchvisions_own_weights_load_and_give_its_outputs_and_gradients(case, needs_torch):
+    if importlib.util.find_spec("torchvision") is None:
+        pytest.skip("torchvision is not installed")
+    zoo.check_torchvision(case, needs_torch, load_torchvision())

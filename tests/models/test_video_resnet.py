@@ -1,0 +1,42 @@
+"""Residual networks for videos under torchvision's keys, with torchvision's outputs and gradients."""
+
+from __future__ import annotations
+
+import importlib
+
+import pytest
+
+from tests.models import zoo
+from tests.models.record_zoo import load_torchvision
+from tests.models.zoo import Case
+
+pytestmark = pytest.mark.requirement("REQ-F-MOD-010", "REQ-F-MOD-011")
+
+NAMES = ["mc3_18", "r2plus1d_18", "r3d_18"]
+CASES = [
+    Case("mc3_18", (1, 3, 4, 24, 32), {"num_classes": 5}),
+    Case("r2plus1d_18", (1, 3, 4, 24, 32), {"num_classes": 5}),
+    Case("r3d_18", (1, 3, 4, 24, 32), {"num_classes": 5}),
+]
+
+
+@pytest.mark.parametrize("name", zoo.names("video_resnet"))
+def test_keys_shapes_and_dtypes_are_torchvisions(name):
+    zoo.check_keys(name)
+
+
+def test_every_name_of_the_family_is_recorded():
+    assert [p.values[0] for p in zoo.names("video_resnet")] == NAMES
+
+
+@pytest.mark.parametrize("case", zoo.params(CASES))
+def test_outputs_and_gradients_are_those_recorded_from_torchvision(case):
+    zoo.check_recorded(case)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", zoo.params(CASES))
+def test_torchvisions_own_weights_load_and_give_its_outputs_and_gradients(case, needs_torch):
+    if importlib.util.find_spec("torchvision") is None:
+        pytest.skip("torchvision is not installed")
+    zoo.check_torchvision(case, needs_torch, load_torchvision())
