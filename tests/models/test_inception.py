@@ -6,6 +6,10 @@ import importlib
 
 import pytest
 
+import medtorch
+from medtorch import nn
+from medtorch.models import get_model
+from medtorch.models.inception import InceptionOutputs
 from tests.models import zoo
 from tests.models.record_zoo import load_torchvision
 from tests.models.zoo import Case
@@ -15,6 +19,7 @@ pytestmark = pytest.mark.requirement("REQ-F-MOD-010", "REQ-F-MOD-011")
 NAMES = ["inception_v3"]
 CASES = [
     Case("inception_v3", (1, 3, 80, 96), {"aux_logits": False, "transform_input": True}),
+    Case("inception_v3", (2, 768, 17, 17), {"num_classes": 4}, train=True, part="AuxLogits"),
 ]
 
 
@@ -38,3 +43,11 @@ def test_torchvisions_own_weights_load_and_give_its_outputs_and_gradients(case, 
     if importlib.util.find_spec("torchvision") is None:
         pytest.skip("torchvision is not installed")
     zoo.check_torchvision(case, needs_torch, load_torchvision())
+
+
+@pytest.mark.slow
+def test_scores_come_with_those_of_the_auxiliary_head_while_training():
+    with nn.init.skip_init(), medtorch.no_grad():
+        out = get_model("inception_v3", num_classes=4)(medtorch.zeros(2, 3, 299, 299))
+    assert isinstance(out, InceptionOutputs)
+    assert [tuple(x.shape) for x in out] == [(2, 4), (2, 4)]
