@@ -31,6 +31,8 @@ from medtorch.core.creation import (
     ones_like,
     scalar_tensor,
     tensor,
+    tril_indices,
+    triu_indices,
     where,
     zeros,
     zeros_like,
@@ -93,6 +95,27 @@ from medtorch.core.ops.arithmetic import (
     remainder,
     rsub,
     sub,
+)
+from medtorch.core.ops.bits import (
+    angle,
+    conj,
+    frexp,
+    gcd,
+    heaviside,
+    imag,
+    isneginf,
+    isposinf,
+    isreal,
+    lcm,
+    nextafter,
+    real,
+    signbit,
+)
+from medtorch.core.ops.combining import (
+    cartesian_prod,
+    combinations,
+    nonzero_static,
+    unravel_index,
 )
 from medtorch.core.ops.comparison import (
     allclose,
@@ -180,6 +203,24 @@ from medtorch.core.ops.extremes import (
     nanquantile,
     quantile,
 )
+from medtorch.core.ops.factor import (
+    cholesky_by_default as cholesky,
+)
+from medtorch.core.ops.factor import (
+    cholesky_inverse,
+    cholesky_solve,
+    lu_unpack,
+    triangular_solve,
+)
+from medtorch.core.ops.factor import (
+    lu_by_default as lu,
+)
+from medtorch.core.ops.factor import (
+    lu_solve_by_default as lu_solve,
+)
+from medtorch.core.ops.factor import (
+    qr_by_default as qr,
+)
 from medtorch.core.ops.gathering import (
     gather,
     scatter,
@@ -187,6 +228,8 @@ from medtorch.core.ops.gathering import (
     scatter_reduce,
     take_along_dim,
 )
+from medtorch.core.ops.histogram import histogram, histogramdd
+from medtorch.core.ops.index_reduce import fill, index_reduce
 from medtorch.core.ops.indexing import (
     argwhere,
     index_add,
@@ -200,6 +243,7 @@ from medtorch.core.ops.indexing import (
     put,
     take,
 )
+from medtorch.core.ops.least_squares import pinverse
 from medtorch.core.ops.linalg import cross_by_default as cross
 from medtorch.core.ops.linalg import det, logdet, matrix_power, slogdet
 from medtorch.core.ops.linalg import inv as inverse
@@ -329,6 +373,36 @@ from medtorch.core.ops.stacking import (
     vsplit,
     vstack,
 )
+from medtorch.core.ops.statistics import (
+    corrcoef,
+    cov,
+    gradient,
+    renorm,
+)
+from medtorch.core.ops.svd import svd_by_default as svd
+from medtorch.core.ops.transcendental import (
+    acosh,
+    asinh,
+    atanh,
+    copysign,
+    deg2rad,
+    digamma,
+    float_power,
+    hypot,
+    i0,
+    igamma,
+    igammac,
+    ldexp,
+    lgamma,
+    logaddexp,
+    logaddexp2,
+    logit,
+    mvlgamma,
+    polygamma,
+    rad2deg,
+    sinc,
+    xlogy,
+)
 from medtorch.core.ops.triangles import (
     diag,
     diag_embed,
@@ -338,6 +412,24 @@ from medtorch.core.ops.triangles import (
     slice_scatter,
     tril,
     triu,
+)
+from medtorch.core.ops.view_copies import (
+    alias_copy,
+    diagonal_copy,
+    expand_copy,
+    narrow_copy,
+    permute_copy,
+    split_with_sizes,
+    split_with_sizes_copy,
+    squeeze_copy,
+    t_copy,
+    transpose_copy,
+    unbind_copy,
+    unfold_copy,
+    unsafe_chunk,
+    unsafe_split,
+    unsqueeze_copy,
+    view_copy,
 )
 from medtorch.core.printing import set_printoptions
 from medtorch.core.promotion import result_type
@@ -376,6 +468,10 @@ greater, greater_equal, less, less_equal, not_equal = gt, ge, lt, le, ne
 swapaxes = swapdims = transpose
 moveaxis, fix = movedim, trunc
 arcsin, arccos, arctan, arctan2 = asin, acos, atan, atan2
+arccosh, arcsinh, arctanh = acosh, asinh, atanh
+conj_physical = resolve_conj = resolve_neg = conj
+sgn = sign
+trapz = trapezoid
 
 # Fetched when first asked for: PEP 562.
 _ROOMS = frozenset(

@@ -301,3 +301,32 @@ def is_tensor(obj: Any) -> bool:
 def numel(input: Tensor) -> int:
     """The number of elements."""
     return input.numel()
+
+
+def tril_indices(
+    row: int, col: int, offset: int = 0, *, dtype: Any = dtypes.int64, device: Device = None, layout: Any = None
+) -> Tensor:
+    """Rows and columns of the places on and below diagonal `offset`, as (2, count)."""
+    return _triangle(row, col, np.tri(_side(row), _side(col), offset, dtype=bool), dtype, device, layout)
+
+
+def triu_indices(
+    row: int, col: int, offset: int = 0, *, dtype: Any = dtypes.int64, device: Device = None, layout: Any = None
+) -> Tensor:
+    """Rows and columns of the places on and above diagonal `offset`, as (2, count)."""
+    return _triangle(row, col, ~np.tri(_side(row), _side(col), offset - 1, dtype=bool), dtype, device, layout)
+
+
+def _side(size: int) -> int:
+    if size < 0:
+        raise ArgumentError(f"a size must not be negative, got {size}")
+    return int(size)
+
+
+def _triangle(row: int, col: int, mask: Any, dtype: Any, device: Device, layout: Any) -> Tensor:
+    if layout not in (None, "strided"):
+        raise UnsupportedError(f"layout={layout!r} is not supported")
+    wanted = dtypes.as_dtype(dtype)
+    if wanted.category != 1:
+        raise DtypeError(f"triangle indices must be whole numbers, not {wanted.name}")
+    return _wrap(np.stack(np.nonzero(mask)).astype(wanted.numpy), device, False)

@@ -25,18 +25,28 @@ from medtorch.core.inplace import inplace, overwrite, refresh_view
 from medtorch.core.modes import STATE
 from medtorch.core.ops import (
     arithmetic,
+    bits,
+    combining,
     comparison,
     elementwise,
     extremes,
+    factor,
     gathering,
+    histogram,
+    index_reduce,
     indexing,
+    least_squares,
     linalg,
     moments,
     reduction,
     scan,
     sorting,
     stacking,
+    statistics,
+    svd,
+    transcendental,
     triangles,
+    view_copies,
 )
 from medtorch.core.ops import (
     matmul as matmul_ops,
@@ -696,6 +706,8 @@ class Tensor:
 
     T = property(shape_ops.reversed_dims)
     mT = property(shape_ops.matrix_transpose)  # noqa: N815  the public name is torch's
+    H = property(shape_ops.t)
+    mH = property(shape_ops.matrix_transpose)  # noqa: N815  a real matrix is its own conjugate
 
     # -- many to one (ops/reduction.py, extremes.py, moments.py) --------------------------------------------------
 
@@ -830,6 +842,92 @@ class Tensor:
 
     softmax = softmax_ops.softmax
     log_softmax = softmax_ops.log_softmax
+
+    # -- beyond the usual functions (ops/transcendental.py, bits.py) -----------------------------------------------
+
+    acosh = arccosh = transcendental.acosh
+    asinh = arcsinh = transcendental.asinh
+    atanh = arctanh = transcendental.atanh
+    copysign = transcendental.copysign
+    deg2rad = transcendental.deg2rad
+    rad2deg = transcendental.rad2deg
+    digamma = transcendental.digamma
+    float_power = transcendental.float_power
+    hypot = transcendental.hypot
+    i0 = transcendental.i0
+    igamma = transcendental.igamma
+    igammac = transcendental.igammac
+    ldexp = transcendental.ldexp
+    lgamma = transcendental.lgamma
+    logaddexp = transcendental.logaddexp
+    logaddexp2 = transcendental.logaddexp2
+    logit = transcendental.logit
+    mvlgamma = transcendental.mvlgamma
+    polygamma = transcendental.polygamma_method
+    sinc = transcendental.sinc
+    xlogy = transcendental.xlogy
+    angle = bits.angle
+    conj = conj_physical = resolve_conj = resolve_neg = bits.conj
+    frexp = bits.frexp
+    gcd = bits.gcd
+    lcm = bits.lcm
+    heaviside = bits.heaviside
+    isneginf = bits.isneginf
+    isposinf = bits.isposinf
+    isreal = bits.isreal
+    nextafter = bits.nextafter
+    sgn = elementwise.sign
+    signbit = bits.signbit
+    real = property(bits.real)
+    imag = property(bits.imag)
+
+    histogram = histogram.histogram
+    index_reduce = index_reduce.index_reduce
+    nonzero_static = combining.nonzero_static
+    corrcoef = statistics.corrcoef
+    cov = statistics.cov
+    renorm = statistics.renorm
+    split_with_sizes = view_copies.split_with_sizes
+    unsafe_chunk = view_copies.unsafe_chunk
+    unsafe_split = view_copies.unsafe_split
+
+    cholesky = factor.cholesky_by_default
+    cholesky_inverse = factor.cholesky_inverse
+    cholesky_solve = factor.cholesky_solve
+    lu = factor.lu_by_default
+    lu_solve = factor.lu_solve_by_default
+    qr = factor.qr_by_default
+    triangular_solve = factor.triangular_solve
+    pinverse = least_squares.pinverse
+    svd = svd.svd_by_default
+
+    index_reduce_ = inplace(index_reduce)
+    renorm_ = inplace(statistics.renorm)
+    acosh_ = arccosh_ = inplace(transcendental.acosh)
+    asinh_ = arcsinh_ = inplace(transcendental.asinh)
+    atanh_ = arctanh_ = inplace(transcendental.atanh)
+    copysign_ = inplace(transcendental.copysign)
+    deg2rad_ = inplace(transcendental.deg2rad)
+    rad2deg_ = inplace(transcendental.rad2deg)
+    digamma_ = inplace(transcendental.digamma)
+    float_power_ = inplace(transcendental.float_power)
+    hypot_ = inplace(transcendental.hypot)
+    i0_ = inplace(transcendental.i0)
+    igamma_ = inplace(transcendental.igamma)
+    igammac_ = inplace(transcendental.igammac)
+    ldexp_ = inplace(transcendental.ldexp)
+    lgamma_ = inplace(transcendental.lgamma)
+    logit_ = inplace(transcendental.logit)
+    mvlgamma_ = inplace(transcendental.mvlgamma)
+    polygamma_ = inplace(transcendental.polygamma_method)
+    sinc_ = inplace(transcendental.sinc)
+    xlogy_ = inplace(transcendental.xlogy)
+    gcd_ = inplace(bits.gcd)
+    lcm_ = inplace(bits.lcm)
+    heaviside_ = inplace(bits.heaviside)
+    nextafter_ = inplace(bits.nextafter)
+    sgn_ = inplace(elementwise.sign)
+    sign_ = inplace(elementwise.sign)
 
 
 def _rebuild(kind: type[Tensor], array: Any, place: str, requires_grad: bool) -> Tensor:

@@ -1,6 +1,6 @@
 """Linear algebra of square systems, norms of vectors and matrices, products of many matrices.
 
-Decompositions (SVD, QR, eigenvalues, Cholesky) are not here; what needs one says so.
+Singular values are in svd.py, other decompositions in factor.py, what follows from them in least_squares.py.
 """
 
 from __future__ import annotations
@@ -8,24 +8,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from medtorch.core.dtypes import bool_, float32, float64
 from medtorch.core.dtypes import dtype as Dtype
-from medtorch.core.dtypes import float32, float64
 from medtorch.core.ops.extremes import amax, amin
 from medtorch.core.ops.matmul import chain_matmul, matmul, same_dtype
 from medtorch.core.ops.moments import vector_norm
 from medtorch.core.ops.op import Array, Op, require, sum_to
 from medtorch.core.ops.reduction import Dim, dim_of, dims_of
 from medtorch.core.ops.shape import broadcast_tensors, stack
+from medtorch.core.ops.svd import svdvals
 from medtorch.core.shapes import broadcast_shapes
 from medtorch.core.spec import Spec, describe
-from medtorch.errors import ArgumentError, DimError, DtypeError, ShapeError, UnsupportedError, UnsupportedNameError
+from medtorch.errors import ArgumentError, DimError, DtypeError, ShapeError, UnsupportedNameError
 
 if TYPE_CHECKING:
     from medtorch.core.kernels import Kernels
     from medtorch.core.tensor import Tensor
 
 
-def _square(op: Op | str, a: Spec) -> None:
+def require_square(op: Op | str, a: Spec) -> None:
+    """Raise unless `a` holds square matrices of float32 or float64."""
     require(a.ndim >= 2 and a.shape[-1] == a.shape[-2], ShapeError, op, "needs square matrices", A=a)
     require(a.dtype in (float32, float64), DtypeError, op, "takes float32 or float64", A=a)
 
@@ -36,7 +38,7 @@ class Inv(Op):
     name = "linalg.inv"
 
     def check(self, a: Spec) -> Spec:
-        _square(self, a)
+        require_square(self, a)
         return a
 
     def forward(self, kernels: Kernels, a: Array) -> Array:
@@ -56,7 +58,7 @@ class Solve(Op):
     name = "linalg.solve"
 
     def check(self, a: Spec, b: Spec) -> Spec:
-        _square(self, a)
+        require_square(self, a)
         same_dtype(self, A=a, B=b)
         fits = b.ndim >= 2 and b.shape[-2] == a.shape[-1]
         require(fits, ShapeError, self, "B must have as many rows as A", A=a, B=b)
@@ -80,7 +82,7 @@ class Slogdet(Op):
     name = "linalg.slogdet"
 
     def check(self, a: Spec) -> tuple[Spec, Spec]:
-        _square(self, a)
+        require_square(self, a)
         return a.with_shape(a.shape[:-2]), a.with_shape(a.shape[:-2])
 
     def forward(self, kernels: Kernels, a: Array) -> tuple[Array, Array]:
@@ -153,9 +155,8 @@ def matrix_power(A: Tensor, n: int) -> Tensor:
     if n < 0:
         return matrix_power(inv(A), -n)
     if n == 0:
-        eye = A.new_zeros(A.shape)
-        eye.diagonal(0, -2, -1).fill_(1)
-        return eye
+        everywhere = A.new_full(A.shape, True, dtype=bool_)
+        return A.masked_fill(everywhere, 0.0) + A.new_ones(A.shape[-1]).diag()
     half = matrix_power(A, n // 2) if n > 1 else None
     if half is None:
         return A.clone()
@@ -227,9 +228,9 @@ def matrix_norm(
     *,
     dtype: Dtype | None = None,
 ) -> Tensor:
-    """Norms of matrices: "fro"; 1, -1 (sums down columns); inf, -inf (sums along rows).
+    """Norms of matrices: "fro"; 1, -1 (sums down columns); inf, -inf (along rows); of singular values 2, -2, "nuc".
 
-    Raises    UnsupportedError for 2, -2 and "nuc", which need singular values
+    Raises    ArgumentError for another one
     Source    semantics of torch.linalg.matrix_norm
     """
     x = A if dtype is None else A.to(dtype)
@@ -238,13 +239,26 @@ def matrix_norm(
     if ord == "fro":
         return vector_norm(x, 2, places, keepdim)
     if ord in (2, -2, "nuc"):
-        raise UnsupportedError(f"linalg.matrix_norm: ord={ord!r} needs singular values, which are not supported")
+        return _spectral_norm(x, ord, places, keepdim)
     if isinstance(ord, str) or abs(ord) not in (1, float("inf")):
-        raise ArgumentError(f"linalg.matrix_norm: unknown norm {ord!r}; have 'fro', 1, -1, inf, -inf")
+        raise ArgumentError(f"linalg.matrix_norm: unknown norm {ord!r}; have 'fro', 'nuc', 1, -1, 2, -2, inf, -inf")
+    if not x.numel() and ord > 0 and 0 in (x.shape[places[0]], x.shape[places[1]]):
+        return x.sum(places, keepdim=keepdim)  # nothing to add up: 0
     inner, outer = places if abs(ord) == 1 else places[::-1]
     sums = x.abs().sum(inner, keepdim=True)
     found = (amax if ord > 0 else amin)(sums, outer, True)
     return found if keepdim else found.squeeze(places)
+
+
+def _spectral_norm(x: Tensor, ord: float | str, places: Sequence[int], keepdim: bool) -> Tensor:
+    """The largest, the smallest or the sum of the singular values of the matrices in two dims."""
+    values = svdvals(x.movedim(tuple(places), (-2, -1)))
+    empty = values.shape[-1] == 0 and ord != -2
+    found = values.sum(-1) if ord == "nuc" or empty else amax(values, -1) if ord == 2 else amin(values, -1)
+    if keepdim:
+        for place in sorted(places):
+            found = found.unsqueeze(place)
+    return found
 
 
 def norm(
@@ -264,34 +278,13 @@ def norm(
 
 
 _UNSUPPORTED = {
-    "cholesky",
-    "cholesky_ex",
-    "cond",
     "eig",
-    "eigh",
     "eigvals",
-    "eigvalsh",
     "householder_product",
-    "inv_ex",
     "ldl_factor",
     "ldl_factor_ex",
     "ldl_solve",
-    "lstsq",
-    "lu",
-    "lu_factor",
-    "lu_factor_ex",
-    "lu_solve",
     "matrix_exp",
-    "matrix_rank",
-    "pinv",
-    "qr",
-    "solve_ex",
-    "solve_triangular",
-    "svd",
-    "svdvals",
-    "tensorinv",
-    "tensorsolve",
-    "vander",
 }
 
 

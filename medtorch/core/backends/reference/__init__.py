@@ -8,9 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 from medtorch.core.backends.reference.activation import ActivationKernels
+from medtorch.core.backends.reference.bits import BitKernels
 from medtorch.core.backends.reference.conv import ConvKernels
 from medtorch.core.backends.reference.elementwise import ElementwiseKernels
 from medtorch.core.backends.reference.embedding import EmbeddingKernels
+from medtorch.core.backends.reference.factor import FactorKernels
 from medtorch.core.backends.reference.fused import FusedKernels
 from medtorch.core.backends.reference.indexing import IndexingKernels
 from medtorch.core.backends.reference.interpolate import InterpolateKernels
@@ -24,15 +26,18 @@ from medtorch.core.backends.reference.reduction import ReductionKernels
 from medtorch.core.backends.reference.scan import ScanKernels
 from medtorch.core.backends.reference.softmax import SoftmaxKernels
 from medtorch.core.backends.reference.sorting import SortingKernels
+from medtorch.core.backends.reference.transcendental import TranscendentalKernels
 from medtorch.core.backends.reference.unfold import UnfoldKernels
 
 
 class ReferenceKernels(
     FusedKernels,
     ActivationKernels,
+    BitKernels,
     ConvKernels,
     ElementwiseKernels,
     EmbeddingKernels,
+    FactorKernels,
     IndexingKernels,
     InterpolateKernels,
     LayoutKernels,
@@ -45,6 +50,7 @@ class ReferenceKernels(
     ScanKernels,
     SoftmaxKernels,
     SortingKernels,
+    TranscendentalKernels,
     UnfoldKernels,
 ):
     """Every kernel of the contract (medtorch/core/kernels.py), on one array module."""
