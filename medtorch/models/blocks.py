@@ -5,7 +5,7 @@ Requires  REQ-F-MOD-010
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from medtorch import nn
@@ -156,6 +156,13 @@ class Permute(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x.permute(*self.dims)
+
+
+def rename_entries(state_dict: dict[str, Any], prefix: str, names: Mapping[str, str]) -> None:
+    """Entries under old names of the members of the module at `prefix` get the new ones, in place."""
+    for old, new in names.items():
+        for key in [k for k in state_dict if k.startswith(f"{prefix}{old}.")]:
+            state_dict[f"{prefix}{new}.{key.removeprefix(f'{prefix}{old}.')}"] = state_dict.pop(key)
 
 
 def fresh_weights(model: nn.Module, linear_std: float = 0.01) -> None:

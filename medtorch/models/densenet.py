@@ -14,11 +14,15 @@ from medtorch import nn
 from medtorch.core.ops.shape import cat, flatten
 from medtorch.core.tensor import Tensor
 from medtorch.errors import UnsupportedError
+from medtorch.models.blocks import rename_entries
 from medtorch.nn import functional as F
 
 
 class DenseLayer(nn.Module):
-    """Norm, ReLU, 1x1 convolution; norm, ReLU, 3x3 convolution; on all that came before, side by side."""
+    """Norm, ReLU, 1x1 convolution; norm, ReLU, 3x3 convolution; on all that came before, side by side.
+
+    The keys of torchvision's published weights, with a dot before the number, are read too.
+    """
 
     def __init__(self, num_input_features: int, growth_rate: int, bn_size: int, drop_rate: float) -> None:
         super().__init__()
@@ -34,6 +38,10 @@ class DenseLayer(nn.Module):
         narrow = self.conv1(self.relu1(self.norm1(cat(list(seen), 1))))
         new: Tensor = self.conv2(self.relu2(self.norm2(narrow)))
         return F.dropout(new, self.drop_rate, self.training) if self.drop_rate > 0 else new
+
+    def _load_from_state_dict(self, state_dict: Any, prefix: str, local_metadata: dict[str, Any], *args: Any) -> None:
+        rename_entries(state_dict, prefix, {f"{kind}.{i}": f"{kind}{i}" for kind in ("norm", "conv") for i in (1, 2)})
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, *args)
 
 
 class DenseBlock(nn.ModuleDict):

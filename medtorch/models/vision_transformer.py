@@ -18,7 +18,7 @@ from medtorch.core.creation import zeros
 from medtorch.core.ops.shape import cat
 from medtorch.core.tensor import Tensor
 from medtorch.errors import ArgumentError, ShapeError
-from medtorch.models.blocks import MLP, ConvNormActivation, Layer
+from medtorch.models.blocks import MLP, ConvNormActivation, Layer, rename_entries
 
 _NORM = partial(nn.LayerNorm, eps=1e-6)
 
@@ -34,7 +34,9 @@ class ConvStemConfig(NamedTuple):
 
 
 class MLPBlock(MLP):
-    """Wider with GELU, and back."""
+    """Wider with GELU, and back. Version 1 of its keys, that of torchvision's published weights, is read too."""
+
+    _version = 2
 
     def __init__(self, in_dim: int, mlp_dim: int, dropout: float) -> None:
         super().__init__(in_dim, [mlp_dim, in_dim], activation_layer=nn.GELU, inplace=None, dropout=dropout)
@@ -43,6 +45,11 @@ class MLPBlock(MLP):
                 nn.init.xavier_uniform_(m.weight)
                 if m.bias is not None:
                     nn.init.normal_(m.bias, std=1e-6)
+
+    def _load_from_state_dict(self, state_dict: Any, prefix: str, local_metadata: dict[str, Any], *args: Any) -> None:
+        if (local_metadata.get("version") or 1) < 2:
+            rename_entries(state_dict, prefix, {"linear_1": "0", "linear_2": "3"})
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, *args)
 
 
 class EncoderBlock(nn.Module):

@@ -6,6 +6,8 @@ import importlib
 
 import pytest
 
+import medtorch
+from medtorch.models.densenet import DenseLayer
 from tests.models import zoo
 from tests.models.record_zoo import load_torchvision
 from tests.models.zoo import Case
@@ -38,3 +40,13 @@ def test_torchvisions_own_weights_load_and_give_its_outputs_and_gradients(case, 
     if importlib.util.find_spec("torchvision") is None:
         pytest.skip("torchvision is not installed")
     zoo.check_torchvision(case, needs_torch, load_torchvision())
+
+
+def test_keys_of_published_weights_are_read():
+    layer, other = DenseLayer(4, 2, 2, 0), DenseLayer(4, 2, 2, 0)
+    old = {k[:4] + "." + k[4:]: v for k, v in layer.state_dict().items()}
+    assert "norm.1.running_mean" in old
+    other.load_state_dict(old)
+    assert all((other.state_dict()[k] == v).all() for k, v in layer.state_dict().items())
+    with pytest.raises(medtorch.errors.StateDictError, match=r"norm\.3"):
+        other.load_state_dict({**old, "norm.3.weight": medtorch.zeros(1)})

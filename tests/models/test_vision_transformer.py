@@ -6,6 +6,8 @@ import importlib
 
 import pytest
 
+import medtorch
+from medtorch.models.vision_transformer import ConvStemConfig, MLPBlock, VisionTransformer
 from tests.models import zoo
 from tests.models.record_zoo import load_torchvision
 from tests.models.zoo import Case
@@ -38,3 +40,19 @@ def test_torchvisions_own_weights_load_and_give_its_outputs_and_gradients(case, 
     if importlib.util.find_spec("torchvision") is None:
         pytest.skip("torchvision is not installed")
     zoo.check_torchvision(case, needs_torch, load_torchvision())
+
+
+def test_keys_of_version_1_are_read():
+    block, other = MLPBlock(3, 5, 0.0), MLPBlock(3, 5, 0.0)
+    old = {k.replace("0.", "linear_1.").replace("3.", "linear_2."): v for k, v in block.state_dict().items()}
+    assert sorted(old) == ["linear_1.bias", "linear_1.weight", "linear_2.bias", "linear_2.weight"]
+    other.load_state_dict(old)
+    assert all((other.state_dict()[k] == v).all() for k, v in block.state_dict().items())
+
+
+def test_patches_can_be_seen_through_several_convolutions():
+    stem = [ConvStemConfig(4, 3, 2), ConvStemConfig(8, 3, 2)]
+    model = VisionTransformer(8, 4, 1, 2, 16, 32, num_classes=3, conv_stem_configs=stem)
+    assert model(medtorch.zeros(2, 3, 8, 8)).shape == (2, 3)
+    expected = ["conv_bn_relu_0.0.weight", "conv_bn_relu_1.0.weight", "conv_last.weight"]
+    assert [k for k, v in model.conv_proj.state_dict().items() if v.ndim == 4] == expected

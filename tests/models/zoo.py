@@ -24,6 +24,7 @@ from medtorch.models import get_model
 RECORDED = Path(__file__).with_name("recorded_zoo.json")
 BINS = 16
 TOLERANCE = {"float32": 1e-4, "float64": 1e-9}  # of the largest output; what the requirement allows
+GRADIENT_TOLERANCE = 1e-7  # torch rounds the 1/6 in the gradient of a hard sigmoid to float32, 3e-8 away from it
 HEAVY = 30_000_000  # numbers of a model whose keys are checked in the long run only
 
 
@@ -230,7 +231,7 @@ def check_torchvision(case: Case, torch: Any, torchvision: Any) -> None:
         grad = theirs_named[key].grad
         assert (p.grad is None) == (grad is None), key
         if grad is not None:
-            bound = 1e-8 * max(float(grad.abs().max()), 1e-6 * largest)
+            bound = GRADIENT_TOLERANCE * max(float(grad.abs().max()), 1e-6 * largest)
             assert np.abs(p.grad.numpy() - grad.numpy()).max() <= bound, key
 
 
