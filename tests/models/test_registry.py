@@ -49,7 +49,7 @@ def test_names_are_listed_by_pattern():
 
 
 def test_unknown_names_arguments_and_weights_are_refused():
-    with pytest.raises(ArgumentError, match="get_model: unknown model 'resnet19'; have cifar_resnet110, "):
+    with pytest.raises(ArgumentError, match="get_model: unknown model 'resnet19'; have alexnet, cifar_resnet110, "):
         get_model("resnet19")
     with pytest.raises(ArgumentError, match="got an unexpected keyword argument 'classes'"):
         get_model("lenet", classes=3)
