@@ -8,15 +8,14 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from medtorch.core.backends import kernels_for
 from medtorch.core.devices import device
-from medtorch.core.graph.capture import named
 from medtorch.core.graph.constants import ConstantPool
 from medtorch.core.graph.plan import Plan, make_plan
 from medtorch.core.graph.probe import dense_order
+from medtorch.core.graph.state import ModelState
 from medtorch.core.graph.stats import describe_plans
 from medtorch.core.graph.structure import Structure, put_together, taken_apart
 from medtorch.core.modes import STATE
@@ -25,24 +24,6 @@ from medtorch.errors import ArgumentError, AutogradError, CompileError
 
 Array = Any
 Key = tuple[Any, ...]
-
-
-@dataclass(frozen=True)
-class _Guard:
-    """A parameter or buffer as it was when the model was compiled."""
-
-    name: str
-    holder: dict[str, Any]
-    key: str
-    tensor: Tensor
-    array: Array
-    version: int
-
-    def holds(self) -> bool:
-        """Whether it is the same tensor over the same memory, and not written to."""
-        tensor = self.tensor
-        same = self.holder.get(self.key) is tensor and tensor._array is self.array
-        return same and tensor._counter[0] == self.version
 
 
 class Compiled:
@@ -55,7 +36,7 @@ class Compiled:
         self._pool = ConstantPool()
         self._lock, self._capturing = threading.Lock(), threading.Lock()
         self._captures = self._evicted = 0
-        self._guards = _guards(model)
+        self._state = ModelState(model)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The model's answer.
@@ -68,7 +49,7 @@ class Compiled:
             return self.model(*args, **kwargs)
         tensors, structure = taken_apart((args, kwargs), "the model's input")
         self._refuse_grad(tensors)
-        self._check_state()
+        self._state.check_used()
         place = _one_device(tensors)
         with kernels_for(place).quiet():  # on CUDA this is what makes the device the current one
             plan, arrays = self._plan_for(tensors, structure, place)
@@ -122,7 +103,9 @@ class Compiled:
             return found
 
     def _made(self, key: Key, structure: Structure, arrays: list[Array], place: device) -> Plan:
+        self._state.check_all()
         plan = make_plan(self.model, structure, arrays, place, self._pool, rewrites=self._rewrites, poison=self._poison)
+        self._state.use(plan.state)
         with self._lock:
             self._plans[key] = plan
             self._captures += 1
@@ -130,25 +113,6 @@ class Compiled:
                 self._plans.popitem(last=False)
                 self._evicted += 1
         return plan
-
-    def _check_state(self) -> None:
-        for guard in self._guards:
-            if not guard.holds():
-                raise CompileError(
-                    f"compile: {guard.name} of the model was changed, moved or replaced since the model was compiled; "
-                    "compile it again"
-                )
-
-
-def _guards(model: Callable[..., Any]) -> list[_Guard]:
-    """One for each parameter and buffer; none for a plain function, whose tensors nobody can list."""
-    return [
-        _Guard(f"{prefix}.{key}" if prefix else key, holder, key, tensor, tensor._array, tensor._counter[0])
-        for prefix, module in named(model, "named_modules")
-        for holder in (module._parameters, module._buffers)
-        for key, tensor in holder.items()
-        if tensor is not None
-    ]
 
 
 def _one_device(tensors: list[Tensor]) -> device:

@@ -30,13 +30,17 @@ Array = Any
 
 @dataclass(frozen=True)
 class Plan:
-    """A program for inputs of one kind, how its outputs are nested, and what is to be told of it."""
+    """A program for inputs of one kind, how its outputs are nested, and what is to be told of it.
+
+    `state` are the ids of the arrays of parameters and buffers whose numbers went into it.
+    """
 
     program: Program
     outputs: Structure
     counts: dict[str, int]
     captured_ops: int
     accuracy: Accuracy
+    state: frozenset[int]
 
     @property
     def folded(self) -> bool:
@@ -66,7 +70,8 @@ def make_plan(
     layout = Planner(graph, seen, kernels.writes if place.type == "cpu" else ()).plan()
     _check_memory(Program(graph, kernels, seen, layout, poison=True), arrays, seen.answers)
     program = Program(graph, kernels, seen, layout, poison=poison)
-    return Plan(program, captured.outputs, found.counts, len(captured.graph.nodes), accuracy)
+    state = frozenset(id(c.array) for c in captured.graph.constants.values() if c.name is not None)
+    return Plan(program, captured.outputs, found.counts, len(captured.graph.nodes), accuracy, state)
 
 
 def _check_memory(program: Program, arrays: list[Array], wanted: tuple[Array, ...]) -> None:

@@ -228,6 +228,41 @@ def test_a_model_that_was_changed_must_be_compiled_again(change, name):
         compiled(x)
 
 
+class Tied(nn.Module):
+    """Two layers with one weight, and a number that decides."""
+
+    def __init__(self):
+        super().__init__()
+        self.one, self.other = nn.Linear(3, 3), nn.Linear(3, 3)
+        self.other.weight = self.one.weight
+        self.unused = nn.Linear(3, 3)
+        self.register_buffer("limit", medtorch.tensor(2.0))
+
+    def forward(self, x):
+        return self.other(self.one(x)) if self.limit > 1 else x
+
+
+def test_every_tensor_that_a_plan_rests_on_is_watched_and_no_other():
+    x = image((2, 3))
+    model = Tied().eval()
+    compiled = medtorch.compile(model, x)
+    model.other.weight = nn.Parameter(medtorch.zeros(3, 3))
+    with pytest.raises(CompileError, match=CHANGED.format("other.weight")):
+        compiled(x)
+    model = Tied().eval()
+    compiled = medtorch.compile(model, x)
+    model.limit.fill_(0)  # read by the model itself: no op of the plan takes it
+    with pytest.raises(CompileError, match=CHANGED.format("limit")):
+        compiled(x)
+    model = Tied().eval()
+    compiled = medtorch.compile(model, x)
+    with medtorch.no_grad():
+        model.unused.weight.mul_(2)
+    assert compiled(x).numpy().tobytes() == eager(model, x).numpy().tobytes()
+    with pytest.raises(CompileError, match=CHANGED.format("unused.weight")):
+        compiled(image((5, 3)))  # a new plan is made of a model that is unchanged
+
+
 def test_a_model_in_training_mode_is_not_captured_for_new_shapes():
     model, x = lively(nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2))), image((1, 1, 4, 4))
     compiled = medtorch.compile(model, x)

@@ -145,7 +145,8 @@ class Views(nn.Module):
 def test_a_view_keeps_its_memory_alive(writing):
     model, x = Views().eval(), image((2, 3, 5, 5))
     compiled = medtorch.compile(model, x, poison=True)
-    assert compiled(x).numpy().tobytes() == eager(model, x).numpy().tobytes()
+    assert compiled.stats()["plan"]["arena_values"] >= 3
+    assert gap(compiled(x), eager(model, x)) < 1e-6
 
 
 def test_an_elementwise_step_writes_over_an_input_that_dies(writing):

@@ -1,0 +1,72 @@
+"""Watches the parameters and buffers of a compiled model: plans hold copies of their numbers.
+
+Requires  REQ-F-CMP-006
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from medtorch.core.graph.capture import named
+from medtorch.core.tensor import Tensor
+from medtorch.errors import CompileError
+
+Array = Any
+
+
+@dataclass(frozen=True, slots=True)
+class _Guard:
+    """A parameter or buffer as it was when the model was compiled, and the dict of its module that holds it."""
+
+    name: str
+    holder: dict[str, Any]
+    key: str
+    tensor: Tensor
+    array: Array
+    counter: list[int]
+    version: int
+
+
+class ModelState:
+    """A module's own tensors; none for a plain function, whose tensors nobody can list."""
+
+    def __init__(self, model: Callable[..., Any]) -> None:
+        self._all = [
+            _Guard(_joined(prefix, key), holder, key, tensor, tensor._array, tensor._counter, tensor._version)
+            for prefix, module in named(model, "named_modules")
+            for holder in (module._parameters, module._buffers)
+            for key, tensor in holder.items()
+            if tensor is not None
+        ]
+        self._used: list[_Guard] = []
+        self._ids: frozenset[int] = frozenset()
+
+    def use(self, arrays: frozenset[int]) -> None:
+        """From now on the arrays of these ids are used by a plan, too."""
+        self._ids |= arrays
+        self._used = [guard for guard in self._all if id(guard.array) in self._ids]
+
+    def check_used(self) -> None:
+        """Raise CompileError if a tensor that a plan was made of was written to, moved or replaced."""
+        _check(self._used)
+
+    def check_all(self) -> None:
+        """The same for every tensor of the model: a new plan must be made of the model that the others were made of."""
+        _check(self._all)
+
+
+def _check(guards: list[_Guard]) -> None:
+    for guard in guards:
+        tensor = guard.tensor
+        same = guard.holder.get(guard.key) is tensor and tensor._array is guard.array
+        if not same or guard.counter[0] != guard.version:
+            raise CompileError(
+                f"compile: {guard.name} of the model was changed, moved or replaced since the model was compiled; "
+                "compile it again"
+            )
+
+
+def _joined(prefix: str, key: str) -> str:
+    return f"{prefix}.{key}" if prefix else key
