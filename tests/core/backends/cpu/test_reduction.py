@@ -1,4 +1,4 @@
-"""Native reductions: in the order that the decision record fixes, whatever the memory order, the threads and the kernel set.
+"""Native reductions: in the fixed order of the decision record, whatever the memory order, threads and kernel set.
 
 Oracle    tests/oracles/reductions.py, bit for bit; NumPy in float64; PyTorch where it is installed
 """
@@ -188,8 +188,8 @@ def test_what_would_leave_memory_is_refused_at_the_border(widest):
         widest.set.fold("median", x, 0, 1, True)
     with pytest.raises(ValueError, match="mean or scale does not fit"):
         widest.set.fold("sum_square_gaps", x, 1, 2, True, 1.0, None, np.zeros((3, 1), np.float32))
+    small = np.zeros((2, 1), np.float32)
     with pytest.raises(ValueError, match="g has another shape"):
-        small = np.zeros((2, 1), np.float32)
         widest.set.fold("sum_standardized", x, 1, 2, True, 1.0, np.zeros((3, 3), np.float32), small, small)
     with pytest.raises(ValueError, match="arrays missing or too many"):
         widest.set.fold("sum", x, 1, 2, True, 1.0, x)
