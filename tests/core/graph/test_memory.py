@@ -109,6 +109,36 @@ def test_what_is_concatenated_is_written_where_it_goes(writing):
     assert plan["concatenated_in_place"] == 6
 
 
+class DenseBlock(nn.Module):
+    """Each layer sees all that came before it: Huang et al., CVPR 2017."""
+
+    def __init__(self, layers=4, width=4):
+        super().__init__()
+        self.norms = nn.ModuleList(nn.BatchNorm2d(width * (n + 1)) for n in range(layers))
+        self.convs = nn.ModuleList(nn.Conv2d(width * (n + 1), width, 3, padding=1) for n in range(layers))
+        self.first = nn.Conv2d(3, width, 1)
+
+    def forward(self, x):
+        seen = [self.first(x)]
+        for norm, conv in zip(self.norms, self.convs, strict=True):
+            seen.append(conv(norm(medtorch.cat(seen, 1)).relu()))
+        return medtorch.cat(seen, 1).sum((2, 3))
+
+
+def test_a_dense_block_lies_in_one_piece_of_memory(writing):
+    model, x = lively(DenseBlock()), image((2, 3, 6, 6))
+    compiled = medtorch.compile(model, x, poison=True)
+    plan = compiled.stats()["plan"]
+    # Concatenations of 1 (an identity), 2, 3, 4 and 5 values: all but the first begin with the one before. Placed: the
+    # five values, and three concatenations in the next one.
+    assert plan["rewrites"]["concatenations nested"] == 3
+    assert plan["concatenated_in_place"] == 8
+    whole = 2 * 20 * 36 * 4
+    assert plan["arena_bytes"] <= 2 * whole + 1024  # the block, and the largest normalised copy of it
+    other = image((2, 3, 6, 6), seed=3)
+    assert gap(compiled(other), eager(model, other)) < 2e-6
+
+
 class TwoInOne(nn.Module):
     """The same value twice in one concatenation, and in a second one."""
 

@@ -10,6 +10,7 @@ from medtorch import nn
 from medtorch.core.graph.capture import capture
 from medtorch.core.graph.ops import Regroup
 from medtorch.core.graph.rewrite.affine import changes_numbers, fold_affine
+from medtorch.core.graph.rewrite.concatenations import nest_concatenations
 from medtorch.core.graph.rewrite.constants import fold_constants
 from medtorch.core.graph.rewrite.dead import drop_dead
 from medtorch.core.graph.rewrite.epilogue import fuse_epilogues
@@ -102,6 +103,27 @@ def test_what_follows_from_constants_is_computed_once():
     assert counts["constants folded"] == 4
     (constant,) = graph.constants.values()
     assert constant.array.tobytes() == (weight.exp().sum(0) / 2).softmax(0).numpy().tobytes()
+
+
+def test_growing_concatenations_are_nested():
+    def dense(x):
+        a, b = x.exp(), x.tanh()
+        first = medtorch.cat((x, a), 1)
+        second = medtorch.cat((x, a, b), 1)
+        other = medtorch.cat((a, x), 1)
+        along = medtorch.cat((x, a, b), 0)
+        third = medtorch.cat((x, a, b, first.sum(1, keepdim=True)), 1)
+        return first, second, other, along, third
+
+    graph, counts = through(graph_of(dense, image((2, 3))), nest_concatenations)
+    assert counts["concatenations nested"] == 2
+    cats = [node for node in graph.nodes if node.op.name == "cat"]
+    assert [len(node.inputs) for node in cats] == [2, 2, 2, 3, 2]
+    assert cats[1].inputs[0] == cats[0].outputs[0]
+    assert cats[4].inputs[0] == cats[1].outputs[0]
+    x = image((2, 3), seed=5)
+    for found, wanted in zip(medtorch.compile(dense, image((2, 3)))(x), dense(x), strict=True):
+        assert found.numpy().tobytes() == wanted.numpy().tobytes()
 
 
 # -- scales and shifts -------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from medtorch.core.graph.ir import Graph
 from medtorch.core.graph.rewrite.affine import fold_affine
+from medtorch.core.graph.rewrite.concatenations import nest_concatenations
 from medtorch.core.graph.rewrite.constants import fold_constants
 from medtorch.core.graph.rewrite.dead import drop_dead
 from medtorch.core.graph.rewrite.epilogue import fuse_epilogues
@@ -30,6 +31,7 @@ PASSES: tuple[Pass, ...] = (
     fold_constants,
     join_scale_shift,
     fuse_epilogues,
+    nest_concatenations,
     drop_identities,
     drop_dead,
 )
