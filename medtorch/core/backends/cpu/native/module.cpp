@@ -17,6 +17,7 @@ constexpr const char* compiler = "GCC " __VERSION__;
 #endif
 
 NB_MODULE(_native, module) {
+  nb::set_leak_warnings(false);  // the kernels of a process live as long as it does
   module.doc() = "medtorch's native CPU backend";
   module.attr("compiler") = compiler;
   module.def("instruction_sets", &instruction_sets,

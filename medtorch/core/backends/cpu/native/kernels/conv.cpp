@@ -109,7 +109,8 @@ void pack(const ConvShape& s, const ConvWeight& weight, float* packed) noexcept 
   for (Index i = 0; i < round_up(s.inputs, 16); ++i) zeros[i] = 0.0f;
 }
 
-void run(const ConvShape& s, const float* x, const float* packed, const Epilogue& e, float* y) noexcept {
+void run(const ConvShape& given, const float* x, const float* packed, const Epilogue& e, float* y) noexcept {
+  const ConvShape s = is_flat(given) ? flattened(given) : given;
   const Index pixels = s.pixels(), terms = s.terms(), panels = panels_of(s.outputs), group_size = packed_group(s.outputs, terms);
   const float* zeros = packed + s.groups * group_size;
   // Few weights stay in the second-level cache: then all panels of a stretch of pixels, so that the image is read once.

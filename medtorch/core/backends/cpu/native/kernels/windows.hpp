@@ -16,8 +16,35 @@ inline Source source_of(const ConvShape& s, const float* image, const float* zer
   return out;
 }
 
+// Whether places of x and y are counted through at one distance each: a kernel of one place, every place used.
+inline bool is_flat(const ConvShape& s) noexcept {
+  Index x = s.x_stride[2], y = s.y_stride[2];
+  for (int d = 2; d >= 0; --d) {
+    if (s.kernel[d] != 1 || s.before[d] != 0 || s.size[d] < s.count[d]) return false;
+    if (s.count[d] == 1) continue;
+    if (s.stride[d] != 1 || s.x_stride[d] != x || s.y_stride[d] != y) return false;
+    x *= s.size[d];
+    y *= s.count[d];
+    if (d > 0 && s.size[d] != s.count[d]) return false;
+  }
+  return true;
+}
+
+// The same convolution with all places along one dim.
+inline ConvShape flattened(ConvShape s) noexcept {
+  s.size[2] = s.count[2] = s.pixels();
+  s.size[0] = s.size[1] = s.count[0] = s.count[1] = 1;
+  s.stride[2] = 1;
+  return s;
+}
+
 inline void find_windows(const ConvShape& s, Index pixel, Index height, Windows& w) noexcept {
-  Index at[3] = {pixel / (s.count[1] * s.count[2]), pixel / s.count[2] % s.count[1], pixel % s.count[2]};
+  Index at[3] = {0, 0, pixel};
+  if (s.count[0] != 1 || s.count[1] != 1) {
+    at[0] = pixel / (s.count[1] * s.count[2]);
+    at[1] = pixel / s.count[2] % s.count[1];
+    at[2] = pixel % s.count[2];
+  }
   w.inside = true;
   for (Index i = 0; i < height; ++i) {
     w.y[i] = 0;
