@@ -16,7 +16,8 @@ pytestmark = pytest.mark.requirement("REQ-F-MOD-010", "REQ-F-MOD-011")
 
 NAMES = ["vit_b_16", "vit_b_32", "vit_h_14", "vit_l_16", "vit_l_32"]
 CASES = [
-    Case("vit_b_16", (2, 3, 32, 32), {"image_size": 32, "num_classes": 5, "representation_size": 12}),
+    Case("vit_b_16", (2, 5, 768), part="encoder.layers.encoder_layer_3"),
+    Case("vit_b_16", (2, 3, 32, 32), {"image_size": 32, "num_classes": 5, "representation_size": 12}, slow=True),
 ]
 
 
