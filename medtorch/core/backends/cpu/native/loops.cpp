@@ -8,56 +8,76 @@
 namespace medtorch {
 namespace {
 
-constexpr Index piece = 512;            // numbers that are gathered at a time
+constexpr Index piece = 1024;           // numbers that are gathered at a time
 constexpr Index share = Index{1} << 14;  // numbers that a thread takes at a time
 
-// One input within a row: read where it is, or brought into a line first.
-struct RowInput {
-  const char* data;
-  Index step;
-  bool is_bool, in_place, still;
-  alignas(64) float line[piece];
+// One input over a tile of `rows` rows of `n` numbers: read where it is, one number for all, or brought into a line.
+class TileInput {
+ public:
+  bool still() const noexcept { return still_; }
+  bool direct() const noexcept { return still_ || in_place_; }
 
-  void start(const LoopInput& from, const char* at, Index inner) noexcept {
-    data = at;
-    step = inner;
-    is_bool = from.is_bool;
-    still = inner == 0;
-    in_place = inner == 1 && !is_bool;
-    if (still) std::fill(line, line + widest, number(0));
+  void start(const LoopInput& from, const char* at, Index row_step, Index step, Index rows, Index n) noexcept {
+    const bool same = at == data_ && rows <= rows_ && row_step == 0 && in_line_;  // a line that every tile reads
+    data_ = at;
+    row_step_ = row_step;
+    step_ = step;
+    n_ = n;
+    is_bool_ = from.is_bool;
+    still_ = step == 0 && (rows == 1 || row_step == 0);
+    in_place_ = !is_bool_ && step == 1 && (rows == 1 || row_step == n);
+    if (still_) std::fill(line_, line_ + widest, number(0));
+    if (same) return;
+    rows_ = rows;
+    in_line_ = !direct() && rows * n <= piece;
+    if (in_line_) gather_rows();
   }
 
-  float number(Index i) const noexcept {
-    return is_bool ? static_cast<float>(data[i * step]) : reinterpret_cast<const float*>(data)[i * step];
+  // Numbers [from, from + count) of the tile, row after row.
+  const float* numbers(Index from, Index count) noexcept {
+    if (in_place_) return reinterpret_cast<const float*>(data_) + from;
+    if (still_) return line_;
+    if (in_line_) return line_ + from;
+    gather(data_ + from * step_ * width(), count, line_);
+    return line_;
   }
 
-  const float* numbers(Index from, Index n) noexcept {
-    if (in_place) return reinterpret_cast<const float*>(data) + from;
-    if (still) return line;
-    if (is_bool && step == 1) {
-      for (Index i = 0; i < n; ++i) line[i] = static_cast<float>(data[from + i]);
-    } else if (is_bool) {
-      for (Index i = 0; i < n; ++i) line[i] = static_cast<float>(data[(from + i) * step]);
-    } else {
-      const float* x = reinterpret_cast<const float*>(data) + from * step;
-      for (Index i = 0; i < n; ++i) line[i] = x[i * step];
-    }
-    return line;
+ private:
+  Index width() const noexcept { return is_bool_ ? 1 : static_cast<Index>(sizeof(float)); }
+  float number(Index i) const noexcept { return is_bool_ ? static_cast<float>(data_[i]) : reinterpret_cast<const float*>(data_)[i]; }
+
+  void gather_rows() noexcept {
+    for (Index row = 0; row < rows_; ++row) gather(data_ + row * row_step_ * width(), n_, line_ + row * n_);
   }
+
+  void gather(const char* from, Index count, float* line) const noexcept {
+    const float* x = reinterpret_cast<const float*>(from);
+    if (is_bool_)
+      for (Index i = 0; i < count; ++i) line[i] = static_cast<float>(from[i * step_]);
+    else if (step_ == 1)
+      std::copy(x, x + count, line);
+    else
+      for (Index i = 0; i < count; ++i) line[i] = x[i * step_];
+  }
+
+  const char* data_ = nullptr;
+  Index row_step_ = 0, step_ = 0, rows_ = 0, n_ = 0;
+  bool is_bool_ = false, in_place_ = false, still_ = false, in_line_ = false;
+  alignas(64) float line_[piece];
 };
 
-void run_row(const Loop& loop, MapKernel kernel, RowInput* rows, char* y, Index n) noexcept {
+void run_tile(const Loop& loop, MapKernel kernel, TileInput* tiles, char* y, Index n) noexcept {
   bool direct = !loop.answers;
   const float* in[most_inputs];
   bool still[most_inputs];
   for (int k = 0; k < loop.inputs; ++k) {
-    still[k] = rows[k].still;
-    direct = direct && (rows[k].in_place || rows[k].still);
+    still[k] = tiles[k].still();
+    direct = direct && tiles[k].direct();
   }
   const Index step = direct ? n : piece;
   for (Index from = 0; from < n; from += step) {
     const Index now = std::min(step, n - from);
-    for (int k = 0; k < loop.inputs; ++k) in[k] = rows[k].numbers(from, now);
+    for (int k = 0; k < loop.inputs; ++k) in[k] = tiles[k].numbers(from, now);
     if (!loop.answers) {
       kernel(in, still, reinterpret_cast<float*>(y) + from, now, loop.numbers);
     } else {
@@ -68,11 +88,11 @@ void run_row(const Loop& loop, MapKernel kernel, RowInput* rows, char* y, Index 
   }
 }
 
-// Rows [begin, end), each `n` numbers from `offset` in the innermost dim on.
+// Rows [begin, end), each `n` numbers from `offset` in the innermost dim on. Short rows are taken several at a time.
 void run_rows(const Loop& loop, MapKernel kernel, Index begin, Index end, Index offset, Index n) noexcept {
   const FloatEnvironment environment;
   const int last = loop.ndim - 1;
-  RowInput rows[most_inputs];
+  TileInput tiles[most_inputs];
   Index at[most_dims];
   Index rest = begin;
   for (int d = last - 1; d >= 0; --d) {
@@ -80,15 +100,23 @@ void run_rows(const Loop& loop, MapKernel kernel, Index begin, Index end, Index 
     rest /= loop.size[d];
   }
   const Index width = loop.answers ? 1 : static_cast<Index>(sizeof(float));
-  for (Index row = begin; row < end; ++row) {
+  const Index most_rows = n == loop.size[last] && last > 0 ? std::max<Index>(1, piece / n) : 1;
+  for (Index row = begin; row < end;) {
+    const Index rows = most_rows == 1 ? 1 : std::min({most_rows, loop.size[last - 1] - at[last - 1], end - row});
     for (int k = 0; k < loop.inputs; ++k) {
       const LoopInput& from = loop.in[k];
       Index place = offset * from.step[last];
       for (int d = 0; d < last; ++d) place += at[d] * from.step[d];
-      rows[k].start(from, from.data + place * (from.is_bool ? 1 : static_cast<Index>(sizeof(float))), from.step[last]);
+      const char* data = from.data + place * (from.is_bool ? 1 : static_cast<Index>(sizeof(float)));
+      tiles[k].start(from, data, last > 0 ? from.step[last - 1] : 0, from.step[last], rows, n);
     }
-    run_row(loop, kernel, rows, loop.y + (row * loop.size[last] + offset) * width, n);
-    for (int d = last - 1; d >= 0 && ++at[d] == loop.size[d]; --d) at[d] = 0;
+    run_tile(loop, kernel, tiles, loop.y + (row * loop.size[last] + offset) * width, rows * n);
+    row += rows;
+    if (last > 0) at[last - 1] += rows;
+    for (int d = last - 1; d >= 0 && at[d] == loop.size[d]; --d) {
+      at[d] = 0;
+      if (d > 0) ++at[d - 1];
+    }
   }
 }
 
