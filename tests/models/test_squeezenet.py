@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-
 import pytest
 
 from tests.models import zoo
@@ -33,9 +31,8 @@ def test_outputs_and_gradients_are_those_recorded_from_torchvision(case):
     zoo.check_recorded(case)
 
 
+@pytest.mark.needs("package:torchvision")
 @pytest.mark.slow
 @pytest.mark.parametrize("case", zoo.params(CASES))
 def test_torchvisions_own_weights_load_and_give_its_outputs_and_gradients(case, needs_torch):
-    if importlib.util.find_spec("torchvision") is None:
-        pytest.skip("torchvision is not installed")
     zoo.check_torchvision(case, needs_torch, load_torchvision())
