@@ -10,7 +10,8 @@ from tests.models import zoo
 from tests.models.record_zoo import load_torchvision
 from tests.models.zoo import Case
 
-pytestmark = pytest.mark.requirement("REQ-F-MOD-010", "REQ-F-MOD-011")
+KEYS = pytest.mark.requirement("REQ-F-MOD-010")
+NUMBERS = pytest.mark.requirement("REQ-F-MOD-011")
 
 NAMES = ["densenet121", "densenet161", "densenet169", "densenet201"]
 CASES = [
@@ -18,15 +19,18 @@ CASES = [
 ]
 
 
+@KEYS
 @pytest.mark.parametrize("name", zoo.names("densenet"))
 def test_keys_shapes_and_dtypes_are_torchvisions(name):
     zoo.check_keys(name)
 
 
+@KEYS
 def test_every_name_of_the_family_is_recorded():
     assert [p.values[0] for p in zoo.names("densenet")] == NAMES
 
 
+@NUMBERS
 @pytest.mark.parametrize("case", zoo.params(CASES))
 def test_outputs_and_gradients_are_those_recorded_from_torchvision(case):
     zoo.check_recorded(case)
@@ -39,6 +43,7 @@ def test_torchvisions_own_weights_load_and_give_its_outputs_and_gradients(case, 
     zoo.check_torchvision(case, needs_torch, load_torchvision())
 
 
+@KEYS
 def test_keys_of_published_weights_are_read():
     layer, other = DenseLayer(4, 2, 2, 0), DenseLayer(4, 2, 2, 0)
     old = {k[:4] + "." + k[4:]: v for k, v in layer.state_dict().items()}

@@ -12,7 +12,8 @@ from tests.models import zoo
 from tests.models.record_zoo import load_torchvision
 from tests.models.zoo import Case
 
-pytestmark = pytest.mark.requirement("REQ-F-MOD-010", "REQ-F-MOD-011")
+KEYS = pytest.mark.requirement("REQ-F-MOD-010")
+NUMBERS = pytest.mark.requirement("REQ-F-MOD-011")
 
 NAMES = ["inception_v3"]
 CASES = [
@@ -21,15 +22,18 @@ CASES = [
 ]
 
 
+@KEYS
 @pytest.mark.parametrize("name", zoo.names("inception"))
 def test_keys_shapes_and_dtypes_are_torchvisions(name):
     zoo.check_keys(name)
 
 
+@KEYS
 def test_every_name_of_the_family_is_recorded():
     assert [p.values[0] for p in zoo.names("inception")] == NAMES
 
 
+@NUMBERS
 @pytest.mark.parametrize("case", zoo.params(CASES))
 def test_outputs_and_gradients_are_those_recorded_from_torchvision(case):
     zoo.check_recorded(case)
@@ -42,6 +46,7 @@ def test_torchvisions_own_weights_load_and_give_its_outputs_and_gradients(case, 
     zoo.check_torchvision(case, needs_torch, load_torchvision())
 
 
+@NUMBERS
 @pytest.mark.slow
 def test_scores_come_with_those_of_the_auxiliary_head_while_training():
     with nn.init.skip_init(), medtorch.no_grad():

@@ -8,7 +8,8 @@ from tests.models import zoo
 from tests.models.record_zoo import load_torchvision
 from tests.models.zoo import Case
 
-pytestmark = pytest.mark.requirement("REQ-F-MOD-010", "REQ-F-MOD-011")
+KEYS = pytest.mark.requirement("REQ-F-MOD-010")
+NUMBERS = pytest.mark.requirement("REQ-F-MOD-011")
 
 NAMES = ["mobilenet_v2"]
 CASES = [
@@ -17,15 +18,18 @@ CASES = [
 ]
 
 
+@KEYS
 @pytest.mark.parametrize("name", zoo.names("mobilenetv2"))
 def test_keys_shapes_and_dtypes_are_torchvisions(name):
     zoo.check_keys(name)
 
 
+@KEYS
 def test_every_name_of_the_family_is_recorded():
     assert [p.values[0] for p in zoo.names("mobilenetv2")] == NAMES
 
 
+@NUMBERS
 @pytest.mark.parametrize("case", zoo.params(CASES))
 def test_outputs_and_gradients_are_those_recorded_from_torchvision(case):
     zoo.check_recorded(case)

@@ -10,7 +10,8 @@ from tests.models import zoo
 from tests.models.record_zoo import load_torchvision
 from tests.models.zoo import Case
 
-pytestmark = pytest.mark.requirement("REQ-F-MOD-010", "REQ-F-MOD-011")
+KEYS = pytest.mark.requirement("REQ-F-MOD-010")
+NUMBERS = pytest.mark.requirement("REQ-F-MOD-011")
 
 NAMES = ["vit_b_16", "vit_b_32", "vit_h_14", "vit_l_16", "vit_l_32"]
 CASES = [
@@ -19,15 +20,18 @@ CASES = [
 ]
 
 
+@KEYS
 @pytest.mark.parametrize("name", zoo.names("vision_transformer"))
 def test_keys_shapes_and_dtypes_are_torchvisions(name):
     zoo.check_keys(name)
 
 
+@KEYS
 def test_every_name_of_the_family_is_recorded():
     assert [p.values[0] for p in zoo.names("vision_transformer")] == NAMES
 
 
+@NUMBERS
 @pytest.mark.parametrize("case", zoo.params(CASES))
 def test_outputs_and_gradients_are_those_recorded_from_torchvision(case):
     zoo.check_recorded(case)
@@ -40,6 +44,7 @@ def test_torchvisions_own_weights_load_and_give_its_outputs_and_gradients(case, 
     zoo.check_torchvision(case, needs_torch, load_torchvision())
 
 
+@KEYS
 def test_keys_of_version_1_are_read():
     block, other = MLPBlock(3, 5, 0.0), MLPBlock(3, 5, 0.0)
     old = {k.replace("0.", "linear_1.").replace("3.", "linear_2."): v for k, v in block.state_dict().items()}
@@ -48,6 +53,7 @@ def test_keys_of_version_1_are_read():
     assert all((other.state_dict()[k] == v).all() for k, v in block.state_dict().items())
 
 
+@KEYS
 def test_patches_can_be_seen_through_several_convolutions():
     stem = [ConvStemConfig(4, 3, 2), ConvStemConfig(8, 3, 2)]
     model = VisionTransformer(8, 4, 1, 2, 16, 32, num_classes=3, conv_stem_configs=stem)
