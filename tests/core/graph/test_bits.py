@@ -1,4 +1,4 @@
-"""A compiled model has the same bits on every kernel set, for every number of threads, whatever else is in the batch."""
+"""A compiled model has the same bits on every kernel set, for every number of threads, and in any batch."""
 
 from __future__ import annotations
 

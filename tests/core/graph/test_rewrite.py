@@ -195,6 +195,49 @@ def test_a_linear_layers_bias_is_joined_without_a_change_of_any_bit():
     assert compiled(x).numpy().tobytes() == eager(model, x).numpy().tobytes()
 
 
+def test_what_follows_a_linear_layer_of_many_rows_goes_into_it():
+    layer = nn.Linear(6, 6).eval()
+
+    def model(x):
+        return (layer(x) + x).relu()
+
+    compiled, x = medtorch.compile(model, image((2, 3, 6))), image((2, 3, 6), seed=8)
+    plan = compiled.stats()["plan"]
+    assert plan["kernels"] == {"linear_fused": 1}
+    assert plan["rewrites"]["reshapes around linear layers removed"] == 1
+    assert compiled(x).numpy().tobytes() == eager(model, x).numpy().tobytes()
+
+
+def test_reshapes_around_a_linear_layer_that_do_more_stay():
+    layer = nn.Linear(6, 6).eval()
+
+    def model(x):
+        return layer(x.reshape(-1, 6)).reshape(3, 2, 6)  # other leading dims than before
+
+    compiled, x = medtorch.compile(model, image((2, 3, 6))), image((2, 3, 6), seed=8)
+    assert compiled.stats()["plan"]["kernels"] == {"linear_fused": 1, "regroup": 2}
+
+    def crossed(x):
+        rows = medtorch.mm(x.permute(1, 0, 2).reshape(-1, 6), layer.weight.t())
+        return rows.reshape(2, 3, 6) + layer.bias
+
+    compiled = medtorch.compile(crossed, image((2, 3, 6)))
+    plan = compiled.stats()["plan"]
+    assert plan["rewrites"]["biases moved before reshapes"] == 1
+    assert "add_activated" not in plan["kernels"]
+    assert compiled(x).numpy().tobytes() == eager(crossed, x).numpy().tobytes()
+
+    def by_rows(x):  # what is added goes by rows: it must stay behind the reshape
+        return medtorch.mm(x.reshape(-1, 6), layer.weight.t()).reshape(2, 3, 6) + medtorch.ones(3, 1) * layer.bias[:1]
+
+    compiled = medtorch.compile(by_rows, image((2, 3, 6)))
+    assert compiled(x).numpy().tobytes() == eager(by_rows, x).numpy().tobytes()
+
+    x = image((2, 3, 6), seed=8)
+    compiled = medtorch.compile(model, image((2, 3, 6)))
+    assert compiled(x).numpy().tobytes() == eager(model, x).numpy().tobytes()
+
+
 class Twice(nn.Module):
     """A convolution whose result is wanted before and after its batch norm."""
 

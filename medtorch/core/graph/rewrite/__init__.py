@@ -18,6 +18,7 @@ from medtorch.core.graph.rewrite.constants import fold_constants
 from medtorch.core.graph.rewrite.dead import drop_dead
 from medtorch.core.graph.rewrite.epilogue import fuse_epilogues
 from medtorch.core.graph.rewrite.identities import drop_identities
+from medtorch.core.graph.rewrite.linear import lift_linear
 from medtorch.core.graph.rewrite.lower import lower
 from medtorch.core.graph.rewrite.scale_shift import join_scale_shift
 
@@ -27,6 +28,7 @@ PASSES: tuple[Pass, ...] = (
     drop_dead,
     drop_identities,
     lower,
+    lift_linear,
     fold_affine,
     fold_constants,
     join_scale_shift,

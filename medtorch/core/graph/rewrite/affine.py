@@ -13,7 +13,7 @@ import numpy as np
 from medtorch.core.backends import move
 from medtorch.core.graph.draft import Draft
 from medtorch.core.graph.ir import Graph, Node, Value
-from medtorch.core.graph.ops import Activated, ConvFused, ConvTransposeFused, LinearFused, Regroup
+from medtorch.core.graph.ops import Activated, ConvFused, ConvTransposeFused, LinearFused
 from medtorch.core.graph.rewrite.exact import Exact
 from medtorch.core.ops.arithmetic import Add, Mul, Sub
 from medtorch.core.spec import Spec
@@ -78,29 +78,22 @@ def _is_plain(node: Node, fixed: set[Value]) -> bool:
 
 
 def _follow(draft: Draft, fixed: set[Value], exact: Exact, place: int, node: Node) -> _Chain:
-    """The scales and shifts after a product; after a linear one also past reshapes that keep its last dim."""
-    chain, value = _Chain([place], node.outputs[0]), node.outputs[0]
-    passed: list[int] = []
-    while (user := draft.only_user(value)) is not None:
+    """The scales and shifts after a product."""
+    chain = _Chain([place], node.outputs[0])
+    while (user := draft.only_user(chain.last)) is not None:
         where, after = user
-        if _absorb(draft, fixed, exact, chain, node, value, after):
-            chain.places += [*passed, where]
-            chain.last, chain.steps, passed = after.outputs[0], chain.steps + 1, []
-        elif isinstance(node.op, LinearFused) and _keeps_last_dim(draft, after):
-            passed.append(where)
-        else:
+        if not _absorb(draft, fixed, exact, chain, node, after):
             break
-        value = after.outputs[0]
+        chain.places.append(where)
+        chain.last, chain.steps = after.outputs[0], chain.steps + 1
     return chain
 
 
-def _absorb(
-    draft: Draft, fixed: set[Value], exact: Exact, chain: _Chain, node: Node, value: Value, after: Node
-) -> bool:
-    """Take `after`, which follows `value`, into the chain, if it is a scale or a shift by channel."""
+def _absorb(draft: Draft, fixed: set[Value], exact: Exact, chain: _Chain, node: Node, after: Node) -> bool:
+    """Take `after` into the chain, if it is a scale or a shift by channel."""
     if not isinstance(after.op, (Add, Mul, Sub)) or not isinstance(node.op, Activated):
         return False
-    result = draft.specs[after.outputs[0]]
+    result, value = draft.specs[after.outputs[0]], chain.last
     a, b = after.inputs
     other = b if a == value else a
     if other is None or other == value or other not in fixed or (isinstance(after.op, Sub) and a != value):
@@ -118,13 +111,6 @@ def _absorb(
     return True
 
 
-def _keeps_last_dim(draft: Draft, node: Node) -> bool:
-    if not isinstance(node.op, Regroup) or node.inputs[0] is None:
-        return False
-    before, after = draft.specs[node.inputs[0]], draft.specs[node.outputs[0]]
-    return after.ndim > 0 and before.shape[-1] == after.shape[-1]
-
-
 def _replace(draft: Draft, exact: Exact, place: int, node: Node, chain: _Chain) -> None:
     x, weight, bias, _ = node.inputs
     if weight is None:
@@ -140,15 +126,7 @@ def _replace(draft: Draft, exact: Exact, place: int, node: Node, chain: _Chain) 
         bias = _constant(draft, np.ascontiguousarray(shift), spec.with_shape(shift.shape))
     for empty in chain.places[:-1]:
         draft.put(empty)
-    if draft.specs[chain.last].shape == draft.specs[node.outputs[0]].shape:
-        draft.put(chain.places[-1], Node(node.op, (x, weight, bias, None), (chain.last,)))
-        return
-    product = draft.new_value(draft.specs[node.outputs[0]])
-    draft.put(
-        chain.places[-1],
-        Node(node.op, (x, weight, bias, None), (product,)),
-        Node(Regroup(draft.specs[chain.last].shape), (product,), (chain.last,)),
-    )
+    draft.put(chain.places[-1], Node(node.op, (x, weight, bias, None), (chain.last,)))
 
 
 def _constant(draft: Draft, numbers: Array, spec: Spec) -> Value:
