@@ -95,7 +95,8 @@ def _counts(op: Any, sample: Any) -> bool:
         if isinstance(a, torch.Tensor):
             if a.is_complex() or a.layout is not torch.strided or a.is_quantized:
                 return False
-            if not np.array_equal(numbers(a), numbers(b), equal_nan=True):
+            # not bit by bit: LAPACK's last digits depend on where in memory its input lies
+            if a.shape != b.shape or not np.allclose(numbers(a), numbers(b), rtol=1e-3, atol=1e-3, equal_nan=True):
                 return False
     return True
 

@@ -172,7 +172,7 @@ def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | Non
     m, n = A.shape[-2:]
     sizes = svdvals(A.detach())
     rank = matrix_rank(A, rtol=rcond) if chosen != "gels" else A.new_empty(0, dtype=int64)
-    residuals = A.new_empty(0)
+    residuals = found.reshape(-1)[:0]  # on the tape as PyTorch's are, empty or not
     full = chosen == "gels" or bool((rank == n).all())
     if m > n and chosen != "gelsy" and full:
         residuals = (matmul(A, found) - right).square().sum(-2)
