@@ -1,7 +1,7 @@
 """MeshNet: dilated 3-D convolutions that keep the full resolution of a volume with few weights.
 
-Source    Fedorov et al., End-to-end learning of brain tissue segmentation from imperfect labeling, IJCNN 2017; the deeper
-          dilations and ELU of the brainchop models
+Source    Fedorov et al., End-to-end learning of brain tissue segmentation from imperfect labeling, IJCNN 2017; the
+          deeper dilations and ELU of the brainchop models
 Requires  REQ-F-MOD-003
 """
 

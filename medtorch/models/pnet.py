@@ -1,6 +1,7 @@
 """The proposal network of MTCNN: fully convolutional, two outputs.
 
-Source    Zhang et al., Joint face detection and alignment using multi-task cascaded convolutional networks, IEEE SPL 2016
+Source    Zhang et al., Joint face detection and alignment using multi-task cascaded convolutional networks,
+          IEEE SPL 2016
 Requires  REQ-F-MOD-003
 """
 

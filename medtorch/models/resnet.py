@@ -1,8 +1,8 @@
 """Residual networks under torchvision's keys.
 
-Source    He et al., Deep residual learning for image recognition, CVPR 2016; Xie et al., Aggregated residual transformations, CVPR
-          2017; Zagoruyko & Komodakis, Wide residual networks, BMVC 2016; the stride sits on the 3x3 convolution of a bottleneck
-          as in torchvision.models.resnet
+Source    He et al., Deep residual learning for image recognition, CVPR 2016; Xie et al., Aggregated residual
+          transformations, CVPR 2017; Zagoruyko & Komodakis, Wide residual networks, BMVC 2016; the stride sits on the
+          3x3 convolution of a bottleneck as in torchvision.models.resnet
 Requires  REQ-F-MOD-002
 """
 

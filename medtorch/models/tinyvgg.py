@@ -1,6 +1,7 @@
 """Two blocks of two 3x3 convolutions, and one linear layer: the smallest VGG.
 
-Source    Simonyan & Zisserman, Very deep convolutional networks, ICLR 2015, cut down as in the CNN Explainer (Wang et al. 2020)
+Source    Simonyan & Zisserman, Very deep convolutional networks, ICLR 2015, cut down as in the CNN Explainer
+          (Wang et al. 2020)
 Requires  REQ-F-MOD-003
 """
 

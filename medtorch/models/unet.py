@@ -1,12 +1,14 @@
 """U-Net, configurable, in two or three dimensions.
 
-Source    Ronneberger et al., U-Net: convolutional networks for biomedical image segmentation, MICCAI 2015; in three dimensions
-          Cicek et al., 3D U-Net, MICCAI 2016. Here convolutions keep the size (padding 1) and each is followed by a norm.
+Source    Ronneberger et al., U-Net: convolutional networks for biomedical image segmentation, MICCAI 2015; in three
+          dimensions Cicek et al., 3D U-Net, MICCAI 2016. Here convolutions keep the size (padding 1) and each is
+          followed by a norm.
 Requires  REQ-F-MOD-004
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 
 from medtorch import nn
@@ -119,7 +121,7 @@ class UNet(nn.Module):
         if not widths:
             raise ArgumentError("unet: needs at least one width")
         parts = _Parts(dims, norm, activation, dropout)
-        pairs = list(zip(widths, widths[1:], strict=False))
+        pairs = list(itertools.pairwise(widths))
         self.first = parts.double_conv(in_channels, widths[0])
         self.down = nn.ModuleList(Down(parts, a, b) for a, b in pairs)
         self.up = nn.ModuleList(Up(parts, b, a, up) for a, b in reversed(pairs))

@@ -6,6 +6,7 @@ Requires  REQ-F-MOD-003
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 from medtorch import nn
@@ -68,7 +69,7 @@ class SmallUNet(nn.Module):
     def __init__(self, in_channels: int, num_classes: int, widths: Sequence[int]) -> None:
         super().__init__()
         self.first = ConvBlock(in_channels, widths[0], pool=False)
-        pairs = list(zip(widths, widths[1:], strict=False))
+        pairs = list(itertools.pairwise(widths))
         self.down_path = nn.ModuleList(ConvBlock(a, b, pool=True) for a, b in pairs)
         self.up_path = nn.ModuleList(UpBlock(b, a) for a, b in reversed(pairs))
         self.final = nn.Conv2d(widths[0], num_classes, 1)
@@ -84,7 +85,7 @@ class SmallUNet(nn.Module):
 
 
 class WNet(nn.Module):
-    """Shapes    (n, in_channels, h, w) -> logits (n, num_classes, h, w); while training, those of both nets, first and last"""
+    """Shapes    (n, in_channels, h, w) -> logits (n, num_classes, h, w); in training those of both nets in turn"""
 
     def __init__(self, num_classes: int = 1, in_channels: int = 3, widths: Sequence[int] = (8, 16, 32)) -> None:
         super().__init__()

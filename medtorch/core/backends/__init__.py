@@ -18,6 +18,7 @@ from medtorch.core.devices import device
 from medtorch.errors import BackendError
 
 if TYPE_CHECKING:
+    from medtorch.core.backends.cuda.kernels import CudaKernels
     from medtorch.core.kernels import Kernels
 
 ISA_VARIABLE = "MEDTORCH_CPU_ISA"
@@ -50,7 +51,7 @@ def _native(wanted: str) -> Kernels:
 
 
 @cache
-def _cuda(place: device) -> Kernels:
+def _cuda(place: device) -> CudaKernels:
     from medtorch.core.backends.cuda import kernels  # noqa: PLC0415  the one door to CuPy
 
     return kernels(place)

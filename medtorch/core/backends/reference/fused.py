@@ -1,4 +1,4 @@
-"""Several ops in one call, for compiled graphs: here one after the other, so that the numbers are those of the ops alone.
+"""Several ops in one call, for compiled graphs: here one after the other, so the numbers are those of the ops alone.
 
 Each takes `out`, the memory that the result goes to, or None. A backend names in `writes` those that compute straight
 into it; the others copy, and a plan does not hand them any.
