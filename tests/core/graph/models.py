@@ -71,8 +71,12 @@ NAMES = [pytest.param(name, marks=() if name in _QUICK else pytest.mark.slow) fo
 
 
 def lively(model: Any, seed: int = 0) -> Any:
-    """`model` in evaluation mode, its running means and variances as after training."""
+    """`model` in evaluation mode; running means and variances, and weights that start as zeros, as after training."""
     rng = np.random.default_rng(seed)
+    with medtorch.no_grad():
+        for name, parameter in model.named_parameters():
+            if name.endswith("weight") and not parameter.any():
+                parameter.copy_(tensor(rng.normal(0, 0.1, parameter.shape)))
     for name, buffer in model.named_buffers():
         if name.endswith("running_var"):
             buffer.copy_(tensor(rng.uniform(0.5, 1.5, buffer.shape)))
