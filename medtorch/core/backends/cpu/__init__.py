@@ -9,8 +9,9 @@ from types import ModuleType
 
 import numpy as np
 
+from medtorch.core.backends.cpu.activation import ActivationKernels
 from medtorch.core.backends.cpu.conv import ConvKernels
-from medtorch.core.backends.cpu.elementwise import ActivationKernels, ElementwiseKernels
+from medtorch.core.backends.cpu.elementwise import ElementwiseKernels
 from medtorch.core.backends.cpu.fused import FusedKernels, PackedWeights
 from medtorch.core.backends.cpu.interpolate import InterpolateKernels
 from medtorch.core.backends.cpu.matmul import MatmulKernels

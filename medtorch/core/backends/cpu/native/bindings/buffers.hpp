@@ -4,7 +4,7 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 
-#include <stdexcept>
+#include <cstdint>
 
 #include "../loops.hpp"
 #include "../memory.hpp"
@@ -18,12 +18,9 @@ class Buffer {
  public:
   explicit Buffer(nb::handle array) noexcept {
     if (PyObject_GetBuffer(array.ptr(), &view_, PyBUF_STRIDES | PyBUF_FORMAT) != 0) {
-      PyErr_Clear();  // read-only arrays are asked once more
-      if (PyObject_GetBuffer(array.ptr(), &view_, PyBUF_STRIDED_RO | PyBUF_FORMAT) != 0) {
-        PyErr_Clear();
-        view_.obj = nullptr;
-        return;
-      }
+      PyErr_Clear();
+      view_.obj = nullptr;
+      return;
     }
     const char kind = view_.format != nullptr && view_.format[1] == '\0' ? view_.format[0] : '\0';
     is_bool_ = kind == '?';
