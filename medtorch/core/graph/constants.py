@@ -45,7 +45,8 @@ class ConstantPool:
 
     def bytes(self) -> int:
         """What all constants take up together."""
-        return sum(int(array.nbytes) for array in self._known.values())
+        alive = (ref() for ref in self._known.valuerefs())  # a list: another thread may be adding to the pool
+        return sum(int(array.nbytes) for array in alive if array is not None)
 
     def __len__(self) -> int:
         return len(self._known)

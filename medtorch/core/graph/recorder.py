@@ -52,6 +52,7 @@ class Recorder:
     _held: dict[int, _Held] = field(default_factory=dict)
     _alive: dict[int, Any] = field(default_factory=dict)
     _depending: set[Value] = field(default_factory=set)
+    _refused: CompileError | None = None
 
     # -- what comes in and goes out -------------------------------------------------------------------------------
 
@@ -63,7 +64,12 @@ class Recorder:
         self._hold(tensor._array, _Held(value, owner=f"input {nr}"))
 
     def graph(self, outputs: list[Tensor]) -> Graph:
-        """What was written down, with the values of `outputs` going out."""
+        """What was written down, with the values of `outputs` going out.
+
+        Raises    CompileError if something was refused on the way and the model went on all the same
+        """
+        if self._refused is not None:
+            raise self._refused
         values = tuple(self._value_of(tensor) for tensor in outputs)
         return Graph(tuple(self.inputs), dict(self.constants), tuple(self.nodes), values, dict(self.specs))
 
@@ -75,7 +81,7 @@ class Recorder:
         for spec in checked if isinstance(checked, tuple) else (checked,):
             if any(size < 0 for size in spec.shape) and any(value in self._depending for value in taken):
                 given = {f"input {nr}": t.spec for nr, t in enumerate(inputs) if t is not None}
-                raise CompileError(
+                raise self._refusal(
                     f"compile: {op.name}: the shape of its result follows from the numbers it is given, "
                     f"not from their shape; such a model cannot be compiled{describe(**given)}"
                 )
@@ -95,12 +101,12 @@ class Recorder:
         held = self._held_of(target)
         owner = (held.base or held).owner
         if owner is not None:
-            raise CompileError(
+            raise self._refusal(
                 f"compile: {name}: the model changes {owner} in place; a compiled model leaves what it is given, "
                 f"and itself, as they are{describe(tensor=target.spec)}"
             )
         if name == "data":
-            raise CompileError("compile: the model gives a tensor other memory (x.data = ...) while it runs")
+            raise self._refusal("compile: the model gives a tensor other memory (x.data = ...) while it runs")
         written = self._arranged(target, value)
         if held.base is None:
             held.value = written
@@ -114,23 +120,28 @@ class Recorder:
     def saw_read(self, tensor: Any, name: str) -> None:
         value = self._value_of(tensor)
         if value in self._depending:
-            raise CompileError(
+            raise self._refusal(
                 f"compile: {name}: the model reads the numbers of {self._told(value)}, which follow from its input; "
                 "what it does next may depend on them, and a compiled model cannot follow. "
                 f"Keep such decisions outside of the compiled part{describe(tensor=tensor.spec)}"
             )
 
     def saw_move(self, tensor: Any, place: Any) -> None:
-        raise CompileError(
+        raise self._refusal(
             f"compile: to: the model moves {self._told(self._value_of(tensor))} from {tensor.device} to {place}; "
             f"a compiled model stays on one device{describe(tensor=tensor.spec)}"
         )
 
     def saw_random(self) -> None:
-        raise CompileError(
+        raise self._refusal(
             "compile: the model draws random numbers, so that its answer is not a function of its input; "
             "put it in evaluation mode with model.eval() and leave functional dropout with training=False"
         )
+
+    def _refusal(self, text: str) -> CompileError:
+        """The error that says why the model cannot be captured. A model that catches it is not captured either."""
+        self._refused = self._refused or CompileError(text)
+        return self._refused
 
     # -- arrays and values --------------------------------------------------------------------------------------------
 
@@ -169,7 +180,7 @@ class Recorder:
         found = self._held.get(id(tensor._array))
         if found is None:
             if tensor.device != self.place and tensor.ndim:
-                raise CompileError(
+                raise self._refusal(
                     f"compile: the model uses a tensor on {tensor.device}, the inputs are on {self.place}"
                     f"{describe(tensor=tensor.spec)}"
                 )

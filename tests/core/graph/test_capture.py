@@ -190,6 +190,16 @@ def test_reading_numbers_that_follow_from_the_input_is_refused(function, name, w
     refused(function, READ.format(name, what))
 
 
+def test_a_model_that_catches_the_refusal_is_refused_all_the_same():
+    def stubborn(x):
+        try:
+            return x if x.sum() > 0 else -x
+        except Exception:
+            return x * 3
+
+    refused(stubborn, READ.format("item", r"the result of lt \(op 1\)"))
+
+
 def test_reading_numbers_of_the_model_itself_is_allowed():
     class Scaled(nn.Module):
         def __init__(self):
