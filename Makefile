@@ -34,11 +34,12 @@ test: $(READY) ## the tests
 test-long: $(READY) ## all tests, those that take long too
 	$(PY) -m pytest $(PYTEST_ARGS)
 
-lint: $(READY) ## ruff, mypy --strict, and the arrows between the rooms
+lint: $(READY) ## ruff, mypy --strict, the arrows between the rooms, and whether trace, tests and records agree
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 	$(VENV)/bin/lint-imports
+	$(PY) -m validation check
 
 format: $(READY) ## let ruff put the code in shape
 	$(PY) -m ruff check --fix .
