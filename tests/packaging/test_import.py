@@ -8,9 +8,11 @@ import resource
 import statistics
 import subprocess
 import sys
+import types
 
 import pytest
 
+import medtorch
 from tests.packaging.commands import python
 
 pytestmark = pytest.mark.requirement("REQ-F-INS-002")
@@ -66,3 +68,13 @@ def test_import_costs_little_more_than_numpy(evidence, tmp_path):
     pairs = [[cpu_seconds(code, env) for code in codes] for _ in range(9)]
     ratios = [ours / numpys for numpys, ours in pairs]
     evidence.measure("REQ-P-INS-001", statistics.median(ratios), ratios)
+
+
+def test_every_public_name_is_exported_to_type_checkers():
+    """py.typed promises types; a strict checker takes only what `__all__` lists."""
+    public = {
+        name
+        for name, value in vars(medtorch).items()
+        if not name.startswith("_") and not isinstance(value, types.ModuleType) and name not in ("annotations", "Any")
+    }
+    assert public - set(medtorch.__all__) == set()
