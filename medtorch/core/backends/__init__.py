@@ -38,16 +38,15 @@ def cpu_kernel_set() -> str:
 
 @cache
 def _cpu() -> Kernels:
-    wanted = os.environ.get(ISA_VARIABLE, "reference")
-    return _REFERENCE if wanted == "reference" else _native(wanted)
-
-
-def _native(wanted: str) -> Kernels:
-    module = native()
+    """What MEDTORCH_CPU_ISA names; else the widest kernel set that this machine runs; else, not built, the reference."""
+    wanted, module = os.environ.get(ISA_VARIABLE), native()
+    if wanted == "reference" or (wanted is None and module is None):
+        return _REFERENCE
     have = ["reference", *(() if module is None else module.instruction_sets())]
-    if module is None or wanted not in have:
-        raise BackendError(f"{ISA_VARIABLE}={wanted}: this machine has no such kernel set; have {', '.join(have)}")
-    return CpuKernels(module, wanted)
+    name = have[-1] if wanted is None else wanted
+    if module is None or name not in have:
+        raise BackendError(f"{ISA_VARIABLE}={name}: this machine has no such kernel set; have {', '.join(have)}")
+    return CpuKernels(module, name)
 
 
 @cache

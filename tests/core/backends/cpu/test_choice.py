@@ -45,6 +45,11 @@ def test_the_reference_can_be_forced():
     assert said_by_a_process(MEDTORCH_CPU_ISA="reference")[:2] == ["ReferenceKernels", None]
 
 
+def test_without_a_choice_the_widest_kernel_set_computes(native, monkeypatch):
+    monkeypatch.delenv("MEDTORCH_CPU_ISA", raising=False)
+    assert said_by_a_process()[:2] == ["CpuKernels", native.instruction_sets()[-1]]
+
+
 def test_each_kernel_set_of_this_machine_can_be_forced(native):
     for name in native.instruction_sets():
         assert said_by_a_process(MEDTORCH_CPU_ISA=name)[:2] == ["CpuKernels", name]
