@@ -38,7 +38,7 @@ def cpu_kernel_set() -> str:
 
 @cache
 def _cpu() -> Kernels:
-    """What MEDTORCH_CPU_ISA names; else the widest kernel set that this machine runs; else, not built, the reference."""
+    """What MEDTORCH_CPU_ISA names; else the widest kernel set that this machine runs; not built, the reference."""
     wanted, module = os.environ.get(ISA_VARIABLE), native()
     if wanted == "reference" or (wanted is None and module is None):
         return _REFERENCE

@@ -186,6 +186,11 @@ void add_taps(const float* x, const Index* distance, const Places& places, Index
   for (int t = 0; t < T; ++t) (Vec::load(dw + t * lanes) + sum[t]).store(dw + t * lanes);
 }
 
+constexpr Index most_taps = 8;
+using AddTaps = void (*)(const float*, const Index*, const Places&, Index, const float*, float*) noexcept;
+constexpr AddTaps add_so_many[most_taps + 1] = {nullptr,     add_taps<1>, add_taps<2>, add_taps<3>, add_taps<4>,
+                                                add_taps<5>, add_taps<6>, add_taps<7>, add_taps<8>};
+
 void add_image(const ConvShape& s, const Plan& p, const float* x, const float* dy, float* dw) noexcept {
   const Index pixels = s.pixels(), groups = p.depthwise ? 1 : s.groups, across = p.depthwise ? 1 : p.x_blocks;
   const Index tiles = groups * p.dy_blocks * across;
@@ -206,14 +211,12 @@ void add_image(const ConvShape& s, const Plan& p, const float* x, const float* d
           for (Index t = from; t < until; ++t) add_tile(x_from + tap_distance(s, p, t), places, count, d, to + t * p.tile_size);
           continue;
         }
-        Index t = from;
-        for (; t + 4 <= until; t += 4) {
-          const Index distance[4] = {tap_distance(s, p, t), tap_distance(s, p, t + 1), tap_distance(s, p, t + 2), tap_distance(s, p, t + 3)};
-          add_taps<4>(x_from, distance, places, count, d, to + t * p.tile_size);
-        }
-        for (; t < until; ++t) {
-          const Index distance[1] = {tap_distance(s, p, t)};
-          add_taps<1>(x_from, distance, places, count, d, to + t * p.tile_size);
+        const Index runs = divide_up(until - from, most_taps);  // of nearly equal length: a short one waits for its own sums
+        for (Index r = 0; r < runs; ++r) {
+          const Index t = from + (until - from) * r / runs, taps = from + (until - from) * (r + 1) / runs - t;
+          Index distance[most_taps];
+          for (Index i = 0; i < taps; ++i) distance[i] = tap_distance(s, p, t + i);
+          add_so_many[taps](x_from, distance, places, count, d, to + t * p.tile_size);
         }
       }
     }
