@@ -29,7 +29,10 @@ def test_ops_need_nothing_of_the_array_module_that_cupy_has_not(row: OpRow, two_
                 assert tensor.device == medtorch.device("cuda:1"), str(sample)
                 assert isinstance(tensor._array, FakeArray), str(sample)
                 assert tensor._array.where == 1, str(sample)
-            _compare(numbers_out(found), numbers_out(expected), 1e-12 if dtype is medtorch.float64 else 2e-3, sample)
+            tolerance = 2e-3 if dtype is medtorch.float16 else 1e-12
+            if any(tensor.dtype is medtorch.float32 for tensor in tensors_out(expected)):
+                tolerance = max(tolerance, 1e-6)  # of whole numbers: native functions on the CPU, NumPy's behind the seam
+            _compare(numbers_out(found), numbers_out(expected), tolerance, sample)
 
 
 @pytest.mark.parametrize("row", [r for r in ROWS if r.gradient], ids=lambda row: row.name)
