@@ -31,7 +31,7 @@ def test_ops_need_nothing_of_the_array_module_that_cupy_has_not(row: OpRow, two_
                 assert tensor._array.where == 1, str(sample)
             tolerance = 2e-3 if dtype is medtorch.float16 else 1e-12
             if any(tensor.dtype is medtorch.float32 for tensor in tensors_out(expected)):
-                tolerance = max(tolerance, 1e-6)  # of whole numbers: native functions on the CPU, NumPy's behind the seam
+                tolerance = max(tolerance, 1e-6)  # of whole numbers: the CPU has functions of its own
             _compare(numbers_out(found), numbers_out(expected), tolerance, sample)
 
 
