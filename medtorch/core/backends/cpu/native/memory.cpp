@@ -32,12 +32,14 @@ int class_of(std::size_t bytes) noexcept {
   return c;
 }
 
-std::mutex* guard = new std::mutex;  // replaced in a forked child, where another thread may have held it
+std::mutex guard;
 Block* free_blocks[classes];
 Index in_use = 0, kept = 0, limit = Index{1} << 30;
 
-void after_fork() { guard = new std::mutex; }
-const int registered = pthread_atfork(nullptr, nullptr, after_fork);
+// Nobody is in the middle of a change when a process forks, so the child finds the lists whole.
+void hold() { guard.lock(); }
+void let_go() { guard.unlock(); }
+const int registered = pthread_atfork(hold, let_go, let_go);
 
 void to_system(Block* block) noexcept {
   if (block->size >= huge) munmap(block, block->size);
@@ -77,7 +79,7 @@ void* take_memory(std::size_t bytes) {
   const std::size_t size = class_size(c);
   Block* block = nullptr;
   {
-    const std::lock_guard<std::mutex> lock(*guard);
+    const std::lock_guard<std::mutex> lock(guard);
     if ((block = free_blocks[c]) != nullptr) {
       free_blocks[c] = block->next;
       kept -= static_cast<Index>(size);
@@ -87,7 +89,7 @@ void* take_memory(std::size_t bytes) {
   if (block == nullptr && (block = from_system(size)) == nullptr) {
     trim_memory();
     if ((block = from_system(size)) == nullptr) {
-      const std::lock_guard<std::mutex> lock(*guard);
+      const std::lock_guard<std::mutex> lock(guard);
       in_use -= static_cast<Index>(size);
       throw std::bad_alloc();
     }
@@ -99,7 +101,7 @@ void* take_memory(std::size_t bytes) {
 
 void give_memory(void* memory) noexcept {
   auto* block = reinterpret_cast<Block*>(static_cast<char*>(memory) - header);
-  const std::lock_guard<std::mutex> lock(*guard);
+  const std::lock_guard<std::mutex> lock(guard);
   in_use -= static_cast<Index>(block->size);
   kept += static_cast<Index>(block->size);
   block->next = free_blocks[block->size_class];
@@ -108,18 +110,18 @@ void give_memory(void* memory) noexcept {
 }
 
 MemoryStats memory_stats() noexcept {
-  const std::lock_guard<std::mutex> lock(*guard);
+  const std::lock_guard<std::mutex> lock(guard);
   return {in_use, kept, limit};
 }
 
 void set_memory_limit(Index bytes) noexcept {
-  const std::lock_guard<std::mutex> lock(*guard);
+  const std::lock_guard<std::mutex> lock(guard);
   limit = bytes < 0 ? 0 : bytes;
   shrink(limit);
 }
 
 void trim_memory() noexcept {
-  const std::lock_guard<std::mutex> lock(*guard);
+  const std::lock_guard<std::mutex> lock(guard);
   shrink(0);
 }
 
