@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from medtorch.core.backends.reference.base import Array, KernelFamily
 from medtorch.errors import ArgumentError
 
@@ -78,6 +80,6 @@ class FactorKernels(KernelFamily):
     def _lapack(self, name: str, function: Callable[..., Any], a: Array, **options: Any) -> Any:
         try:
             return function(a, **options)
-        except self.xp.linalg.LinAlgError as failed:
+        except np.linalg.LinAlgError as failed:  # CuPy raises NumPy's
             reason = "a matrix is not positive definite" if name == "linalg.cholesky" else str(failed)
             raise ArgumentError(f"{name}: {reason}") from failed

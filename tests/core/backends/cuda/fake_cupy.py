@@ -236,8 +236,9 @@ def _wrapped(function: Callable[..., Any]) -> Callable[..., Any]:
     return lambda *args, **kwargs: on_device(function, args, kwargs)
 
 
-def _slogdet(array: FakeArray) -> Any:
-    return on_device(lambda a: tuple(np.linalg.slogdet(a)), (array,), {})
+def _several(function: Callable[..., Any]) -> Callable[..., Any]:
+    """NumPy's named tuples as the plain ones that CuPy gives."""
+    return lambda *args, **kwargs: on_device(lambda *a, **k: tuple(function(*a, **k)), args, kwargs)
 
 
 class FakeCupy:
@@ -250,7 +251,15 @@ class FakeCupy:
         self.ndarray = FakeArray
         self.pool = _Pool()
         stride_tricks = _Space(as_strided=_as_strided)
-        self.linalg = _Space(inv=_wrapped(np.linalg.inv), solve=_wrapped(np.linalg.solve), slogdet=_slogdet)
+        self.linalg = _Space(  # of CuPy 14.2's, those that are used
+            inv=_wrapped(np.linalg.inv),
+            solve=_wrapped(np.linalg.solve),
+            cholesky=_wrapped(np.linalg.cholesky),
+            slogdet=_several(np.linalg.slogdet),
+            qr=_several(np.linalg.qr),
+            eigh=_several(np.linalg.eigh),
+            svd=_several(np.linalg.svd),
+        )
         self.lib = _Space(stride_tricks=stride_tricks)
         Device.current = 0
 
