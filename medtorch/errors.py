@@ -177,3 +177,7 @@ class ConfigError(MedtorchError, ValueError):
 
 class TrainingError(MedtorchError, RuntimeError):
     """Training cannot go on."""
+
+
+class BackendWarning(UserWarning):
+    """Another backend computes than the one a full install has. Said once in a process."""

@@ -12,6 +12,7 @@ import pytest
 
 import medtorch
 from medtorch.cli.pictures import write_png
+from medtorch.core.backends.cpu.probe import native_build
 from medtorch.data import read
 from medtorch.models import get_model
 from medtorch.serialize import load_torch
@@ -47,7 +48,11 @@ def pictures(tmp_path, rng):
 
 def test_stdout_is_json_with_pytorch_s_probabilities(lenet):
     answer = run("predict", *lenet, *XRAYS)
-    assert (answer.returncode, answer.stderr) == (0, "")
+    pure = native_build() is None  # such an install says once that NumPy computes
+    assert (answer.returncode, "BackendWarning" in answer.stderr if pure else answer.stderr) == (
+        0,
+        True if pure else "",
+    )
     document = json.loads(answer.stdout)
     jsonschema.validate(document, SCHEMA)
     with (CHEST / "labels.csv").open() as file:

@@ -6,6 +6,7 @@ Requires  REQ-F-GPU-001, REQ-F-TEN-005
 from __future__ import annotations
 
 import os
+import warnings
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from medtorch.core.backends.cpu import CpuKernels
 from medtorch.core.backends.cpu.door import native
 from medtorch.core.backends.reference import ReferenceKernels
 from medtorch.core.devices import device
-from medtorch.errors import BackendError
+from medtorch.errors import BackendError, BackendWarning
 
 if TYPE_CHECKING:
     from medtorch.core.backends.cuda.kernels import CudaKernels
@@ -40,7 +41,11 @@ def cpu_kernel_set() -> str:
 def _cpu() -> Kernels:
     """What MEDTORCH_CPU_ISA names; else the widest kernel set that this machine runs; not built, the reference."""
     wanted, module = os.environ.get(ISA_VARIABLE), native()
-    if wanted == "reference" or (wanted is None and module is None):
+    if wanted is None and module is None:
+        said = "no native kernels in this install: NumPy's reference backend computes"
+        warnings.warn(f"{said}; {ISA_VARIABLE}=reference chooses it", BackendWarning, stacklevel=2)
+        return _REFERENCE
+    if wanted == "reference":
         return _REFERENCE
     have = ["reference", *(() if module is None else module.instruction_sets())]
     name = have[-1] if wanted is None else wanted

@@ -6,12 +6,13 @@ import json
 import os
 import subprocess
 import sys
+import warnings
 
 import pytest
 
-from medtorch.core import threads
+from medtorch.core import backends, threads
 from medtorch.core.backends.cpu import door
-from medtorch.errors import ArgumentError, BackendError, UnsupportedError
+from medtorch.errors import ArgumentError, BackendError, BackendWarning, UnsupportedError
 
 pytestmark = pytest.mark.requirement("REQ-F-OPS-303")
 
@@ -102,3 +103,18 @@ def test_without_native_kernels_threads_cannot_be_set(monkeypatch):
     assert threads.get_num_threads() == 1
     with pytest.raises(UnsupportedError, match=r"^set_num_threads: this install has no native kernels"):
         threads.set_num_threads(2)
+
+
+def test_an_install_without_native_kernels_says_what_computes_instead(monkeypatch):
+    monkeypatch.setattr(backends, "native", lambda: None)
+    monkeypatch.delenv(backends.ISA_VARIABLE, raising=False)
+    with pytest.warns(BackendWarning, match="^no native kernels in this install: NumPy's reference backend computes; "):
+        assert type(backends._cpu.__wrapped__()).__name__ == "ReferenceKernels"
+
+
+def test_a_reference_backend_that_was_chosen_is_not_warned_of(monkeypatch):
+    monkeypatch.setattr(backends, "native", lambda: None)
+    monkeypatch.setenv(backends.ISA_VARIABLE, "reference")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert type(backends._cpu.__wrapped__()).__name__ == "ReferenceKernels"
