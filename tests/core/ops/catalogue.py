@@ -165,6 +165,12 @@ def has_floats(sample: Sample) -> bool:
     return any(a.dtype == np.float64 and a.size for a in found)
 
 
+def has_empty_floats(sample: Sample) -> bool:
+    """Whether there are floating-point inputs without elements."""
+    found = [*arrays_in(sample.args), *arrays_in(tuple(sample.kwargs.values()))]
+    return any(a.dtype == np.float64 and not a.size for a in found)
+
+
 # -- slopes ---------------------------------------------------------------------------------------------------------
 
 
