@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import re
+import subprocess
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -12,7 +14,16 @@ from typing import Any
 
 from validation.distributions import Installed
 
-THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "MEDTORCH_NUM_THREADS")
+THREAD_VARIABLES = (
+    "OPENBLAS_NUM_THREADS",
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "MEDTORCH_NUM_THREADS",
+    "MEDTORCH_CPU_ISA",
+)
+
+# Asked in a process of its own: nothing of what is judged is imported here.
+BACKEND = "import json, medtorch; print(json.dumps(medtorch.backend_info()['cpu']))"
 
 
 def environment(distributions: list[Installed]) -> dict[str, Any]:
@@ -33,9 +44,26 @@ def environment(distributions: list[Installed]) -> dict[str, Any]:
             "compiler": platform.python_compiler(),
             "optimize": sys.flags.optimize,
         },
+        "backend": backend(),
         "variables": {name: os.environ[name] for name in THREAD_VARIABLES if name in os.environ},
         "distributions": [asdict(entry) for entry in distributions],
     }
+
+
+def backend(code: str = BACKEND) -> dict[str, Any] | None:
+    """The backend and kernel set that compute on the CPU, as the installed product tells; None if it does not tell."""
+    answer = subprocess.run(
+        [sys.executable, "-I", "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        stdin=subprocess.DEVNULL,
+    )
+    if answer.returncode:
+        return None
+    told = json.loads(answer.stdout)
+    return {"name": told["backend"], "kernel_set": told["isa"], "native": told["native"], "threads": told["threads"]}
 
 
 def _cpu() -> dict[str, Any]:

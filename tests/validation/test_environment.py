@@ -16,7 +16,7 @@ from validation import capabilities
 from validation.canonical import tree_sha256
 from validation.capabilities import is_known, known, probe
 from validation.distributions import installed, normalised, read
-from validation.environment import environment
+from validation.environment import backend, environment
 from validation.scrub import scrub
 
 FILES = {"alpha/__init__.py": b"value = 1\n", "alpha/data.txt": b"data", "alpha.libs/libz-1.so.1": b"\x7fELF"}
@@ -87,6 +87,17 @@ def test_the_environment_names_machine_system_and_python():
 
 
 @pytest.mark.requirement("REQ-F-VAL-010")
+def test_the_backend_is_what_the_installed_product_tells():
+    told = {"backend": "native", "isa": "avx2", "native": {"compiler": "GCC 12"}, "threads": {"medtorch": 2}, "more": 1}
+    assert backend(f"import json; print(json.dumps({told!r}))") == {
+        "name": "native",
+        "kernel_set": "avx2",
+        "native": {"compiler": "GCC 12"},
+        "threads": {"medtorch": 2},
+    }
+    assert backend("raise SystemExit(1)") is None
+
+
 def test_every_distribution_is_listed_by_name(monkeypatch: pytest.MonkeyPatch):
     some = [metadata.distribution(name) for name in ("pytest", "Jinja2", "attrs")]
     monkeypatch.setattr(metadata, "distributions", lambda: some)
