@@ -98,6 +98,7 @@ def test_the_backend_is_what_the_installed_product_tells():
     assert backend("raise SystemExit(1)") is None
 
 
+@pytest.mark.requirement("REQ-F-VAL-010")
 def test_every_distribution_is_listed_by_name(monkeypatch: pytest.MonkeyPatch):
     some = [metadata.distribution(name) for name in ("pytest", "Jinja2", "attrs")]
     monkeypatch.setattr(metadata, "distributions", lambda: some)
