@@ -16,6 +16,7 @@ from medtorch.core.ops.factor import (
     qr,
     solve_triangular,
 )
+from medtorch.core.ops.householder import householder_product
 from medtorch.core.ops.least_squares import (
     cond,
     inv_ex,
@@ -42,6 +43,7 @@ from medtorch.core.ops.linalg import (
     vecdot,
 )
 from medtorch.core.ops.matmul import matmul
+from medtorch.core.ops.matrix_exp import matrix_exp
 from medtorch.core.ops.moments import vector_norm
 from medtorch.core.ops.svd import svd, svdvals
 
@@ -54,6 +56,7 @@ __all__ = [
     "diagonal",
     "eigh",
     "eigvalsh",
+    "householder_product",
     "inv",
     "inv_ex",
     "lstsq",
@@ -62,6 +65,7 @@ __all__ = [
     "lu_factor_ex",
     "lu_solve",
     "matmul",
+    "matrix_exp",
     "matrix_norm",
     "matrix_power",
     "matrix_rank",

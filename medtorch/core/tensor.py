@@ -16,7 +16,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from medtorch.core import assignment, autograd, dtypes, fills, printing, shapes
+from medtorch.core import assignment, autograd, dtypes, fills, printing, resize, shapes
 from medtorch.core.backends import kernels_for, move
 from medtorch.core.devices import as_device, device
 from medtorch.core.dtypes import DType
@@ -33,16 +33,19 @@ from medtorch.core.ops import (
     factor,
     gathering,
     histogram,
+    householder,
     index_reduce,
     indexing,
     least_squares,
     linalg,
+    matrix_exp,
     moments,
     reduction,
     scan,
     sorting,
     stacking,
     statistics,
+    strided,
     svd,
     transcendental,
     triangles,
@@ -631,7 +634,26 @@ class Tensor:
     nan_to_num = elementwise.nan_to_num
     __pos__ = elementwise.positive
 
-    neg_ = inplace(elementwise.neg)
+    neg_ = negative_ = inplace(elementwise.neg)
+    acos_ = arccos_ = inplace(elementwise.acos)
+    asin_ = arcsin_ = inplace(elementwise.asin)
+    atan_ = arctan_ = inplace(elementwise.atan)
+    cos_ = inplace(elementwise.cos)
+    cosh_ = inplace(elementwise.cosh)
+    erf_ = inplace(elementwise.erf)
+    erfc_ = inplace(elementwise.erfc)
+    exp2_ = inplace(elementwise.exp2)
+    expm1_ = inplace(elementwise.expm1)
+    frac_ = inplace(elementwise.frac)
+    log10_ = inplace(elementwise.log10)
+    log1p_ = inplace(elementwise.log1p)
+    log2_ = inplace(elementwise.log2)
+    nan_to_num_ = inplace(elementwise.nan_to_num)
+    sin_ = inplace(elementwise.sin)
+    sinh_ = inplace(elementwise.sinh)
+    square_ = inplace(elementwise.square)
+    tan_ = inplace(elementwise.tan)
+    trunc_ = fix_ = inplace(elementwise.trunc)
     abs_ = inplace(elementwise.abs)
     exp_ = inplace(elementwise.exp)
     log_ = inplace(elementwise.log)
@@ -703,6 +725,10 @@ class Tensor:
     unbind = shape_ops.unbind
     diagonal = shape_ops.diagonal
     unfold = shape_ops.unfold
+    as_strided = strided.as_strided
+    as_strided_scatter = strided.as_strided_scatter
+    resize_ = resize.resize_
+    resize_as_ = resize.resize_as_
 
     T = property(shape_ops.reversed_dims)
     mT = property(shape_ops.matrix_transpose)  # noqa: N815  the public name is torch's
@@ -894,6 +920,10 @@ class Tensor:
     cholesky = factor.cholesky_by_default
     cholesky_inverse = factor.cholesky_inverse
     cholesky_solve = factor.cholesky_solve
+    geqrf = householder.geqrf
+    orgqr = householder.householder_product
+    ormqr = householder.ormqr
+    matrix_exp = matrix_exp.matrix_exp
     lu = factor.lu_by_default
     lu_solve = factor.lu_solve_by_default
     qr = factor.qr_by_default

@@ -33,7 +33,8 @@ from medtorch.core.ops.conv import conv1d, conv2d, conv3d
 from medtorch.core.ops.conv_transpose import conv_transpose1d, conv_transpose2d, conv_transpose3d
 from medtorch.core.ops.elementwise import sigmoid, tanh
 from medtorch.core.ops.embedding import embedding
-from medtorch.core.ops.interpolate import interpolate, upsample
+from medtorch.core.ops.grid_sample import affine_grid, grid_sample
+from medtorch.core.ops.interpolate import interpolate, upsample, upsample_bilinear, upsample_nearest
 from medtorch.core.ops.linear import bilinear, linear
 from medtorch.core.ops.loss import (
     binary_cross_entropy,
@@ -42,6 +43,7 @@ from medtorch.core.ops.loss import (
     kl_div,
     nll_loss,
 )
+from medtorch.core.ops.matmul import pdist
 from medtorch.core.ops.multi_head import multi_head_attention_forward
 from medtorch.core.ops.norm import (
     batch_norm,
@@ -67,8 +69,11 @@ from medtorch.core.ops.pool import (
     lp_pool2d,
     lp_pool3d,
     max_pool1d,
+    max_pool1d_with_indices,
     max_pool2d,
+    max_pool2d_with_indices,
     max_pool3d,
+    max_pool3d_with_indices,
     max_unpool1d,
     max_unpool2d,
     max_unpool3d,
@@ -103,6 +108,7 @@ __all__ = [
     "adaptive_max_pool1d",
     "adaptive_max_pool2d",
     "adaptive_max_pool3d",
+    "affine_grid",
     "alpha_dropout",
     "avg_pool1d",
     "avg_pool2d",
@@ -135,6 +141,7 @@ __all__ = [
     "gaussian_nll_loss",
     "gelu",
     "glu",
+    "grid_sample",
     "group_norm",
     "gumbel_softmax",
     "hardshrink",
@@ -160,8 +167,11 @@ __all__ = [
     "lp_pool3d",
     "margin_ranking_loss",
     "max_pool1d",
+    "max_pool1d_with_indices",
     "max_pool2d",
+    "max_pool2d_with_indices",
     "max_pool3d",
+    "max_pool3d_with_indices",
     "max_unpool1d",
     "max_unpool2d",
     "max_unpool3d",
@@ -175,6 +185,7 @@ __all__ = [
     "one_hot",
     "pad",
     "pairwise_distance",
+    "pdist",
     "pixel_shuffle",
     "pixel_unshuffle",
     "poisson_nll_loss",
@@ -205,6 +216,8 @@ __all__ = [
     "triplet_margin_with_distance_loss",
     "unfold",
     "upsample",
+    "upsample_bilinear",
+    "upsample_nearest",
 ]
 
 

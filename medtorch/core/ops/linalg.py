@@ -280,11 +280,9 @@ def norm(
 _UNSUPPORTED = {
     "eig",
     "eigvals",
-    "householder_product",
     "ldl_factor",
     "ldl_factor_ex",
     "ldl_solve",
-    "matrix_exp",
 }
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from medtorch.core.dtypes import bool_
+from medtorch.core.dtypes import bool_, int64
 from medtorch.core.ops.op import Array, Op, require, sum_to
 from medtorch.core.shapes import broadcast_shapes, normalize_dims
 from medtorch.core.spec import Spec, describe
@@ -342,6 +342,22 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str = "use_mm_fo
     if not apart.shape[-1]:
         return apart.sum(-1)
     return apart.norm(p, -1)
+
+
+def pdist(input: Tensor, p: float = 2.0) -> Tensor:
+    """The p-norm distances of every two rows, row 0 to rows 1, 2, ..., row 1 to rows 2, 3, ...
+
+    Shapes    (n, k) -> (n (n - 1) / 2)
+    Raises    ShapeError; DtypeError for whole numbers; ArgumentError for p < 0
+    Source    semantics of torch.nn.functional.pdist
+    """
+    _of_dims("pdist", input=(input, 2))
+    require(input.dtype.is_floating_point, DtypeError, "pdist", "takes floating-point numbers", input=input.spec)
+    require(p >= 0, ArgumentError, "pdist", f"p must not be negative, got {p}")
+    pairs = [(i, j) for i in range(input.shape[0]) for j in range(i + 1, input.shape[0])]
+    first, second = (input.new_tensor([pair[side] for pair in pairs], dtype=int64) for side in (0, 1))
+    apart = input.index_select(0, first) - input.index_select(0, second)
+    return apart.norm(p, -1) if apart.numel() else apart.sum(-1)
 
 
 def trace(input: Tensor) -> Tensor:

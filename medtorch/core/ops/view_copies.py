@@ -20,6 +20,11 @@ def alias_copy(input: Tensor) -> Tensor:
     return input.clone(memory_format="contiguous_format")
 
 
+def slice_copy(input: Tensor, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1) -> Tensor:
+    """A slice along `dim`, as a copy."""
+    return alias_copy(input[(slice(None),) * (dim % max(input.ndim, 1)) + (slice(start, end, step),)])
+
+
 def expand_copy(input: Tensor, size: Sequence[int]) -> Tensor:
     """expand, as a copy."""
     return alias_copy(shape.expand(input, size))

@@ -31,6 +31,12 @@ class FactorKernels(KernelFamily):
         q, r = self._lapack("linalg.qr", self.xp.linalg.qr, a, mode="complete" if complete else "reduced")
         return q.astype(a.dtype), r.astype(a.dtype)
 
+    def geqrf(self, a: Array) -> tuple[Array, Array]:
+        if not a.size:
+            return a.copy(), self.xp.zeros((*a.shape[:-2], min(a.shape[-2:])), a.dtype)
+        h, tau = self._lapack("geqrf", self.xp.linalg.qr, a, mode="raw")
+        return self.xp.swapaxes(h, -1, -2).astype(a.dtype), tau.astype(a.dtype)
+
     def eigh(self, a: Array, lower: bool) -> tuple[Array, Array]:
         if not a.size:
             return self.xp.zeros(a.shape[:-1], a.dtype), a.copy()

@@ -39,6 +39,12 @@ class LayoutKernels(KernelFamily):
         """The memory of x from its first element on, read by `strides` in bytes. The caller keeps inside it."""
         return self.xp.lib.stride_tricks.as_strided(x, shape, strides)
 
+    def reread(self, x: Array, shape: tuple[int, ...], strides: tuple[int, ...], shift: int) -> Array:
+        """The memory around x, from `shift` elements after its start on, read by `strides` in elements."""
+        step = x.itemsize if shift >= 0 else -x.itemsize
+        first = self.as_strided(x, (abs(shift) + 1,), (step,))[abs(shift) :]
+        return self.as_strided(first, shape, tuple(s * x.itemsize for s in strides))
+
     def cat(self, xs: tuple[Array, ...], dim: int) -> Array:
         return self.xp.concatenate(xs, axis=dim)
 
