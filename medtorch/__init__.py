@@ -12,6 +12,7 @@ from typing import Any
 
 from medtorch import autograd, errors
 from medtorch._version import __version__
+from medtorch.core.algorithms import cpu_algorithms, get_cpu_algorithms, set_cpu_algorithms
 from medtorch.core.creation import (
     arange,
     as_tensor,
@@ -575,6 +576,7 @@ __all__ = [
     "cosh",
     "count_nonzero",
     "cov",
+    "cpu_algorithms",
     "cross",
     "cummax",
     "cummin",
@@ -643,6 +645,7 @@ __all__ = [
     "gather",
     "gcd",
     "ge",
+    "get_cpu_algorithms",
     "get_default_dtype",
     "get_num_threads",
     "get_rng_state",
@@ -818,6 +821,7 @@ __all__ = [
     "seed",
     "select",
     "select_scatter",
+    "set_cpu_algorithms",
     "set_default_dtype",
     "set_grad_enabled",
     "set_num_threads",

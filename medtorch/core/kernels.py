@@ -179,6 +179,16 @@ class Kernels(Protocol):
         dilation: Shape,
         groups: int,
     ) -> Array: ...
+    def conv_algorithm(
+        self,
+        input: Shape,
+        weight: Shape,
+        stride: Shape,
+        padding: Pads,
+        dilation: Shape,
+        groups: int,
+        algorithms: str,
+    ) -> str: ...
     def conv_weight_grad(
         self, input: Array, dy: Array, kernel: Shape, stride: Shape, padding: Pads, dilation: Shape, groups: int
     ) -> Array: ...

@@ -23,10 +23,10 @@ from medtorch.core.backends.reference import ReferenceKernels
 
 
 class CpuKernels(
+    FusedKernels,
     ActivationKernels,
     ConvKernels,
     ElementwiseKernels,
-    FusedKernels,
     InterpolateKernels,
     MatmulKernels,
     NormKernels,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from medtorch.core.algorithms import ALGORITHMS, get_cpu_algorithms
 from medtorch.core.backends.cpu.base import NativeFamily, all_float32
 from medtorch.core.backends.reference.base import Array
 from medtorch.core.backends.reference.conv import ConvKernels as ReferenceConvKernels
@@ -40,6 +41,7 @@ class ConvKernels(NativeFamily, ReferenceConvKernels):
             groups,
             0,
             0.0,
+            chosen_algorithms(),
         )
         return y
 
@@ -66,6 +68,7 @@ class ConvKernels(NativeFamily, ReferenceConvKernels):
             numbers([before for before, _ in padding], 0),
             numbers(dilation, 1),
             groups,
+            chosen_algorithms(),
         )
         return dx
 
@@ -85,6 +88,36 @@ class ConvKernels(NativeFamily, ReferenceConvKernels):
             groups,
         )
         return dw
+
+    def conv_algorithm(
+        self,
+        input: Shape,
+        weight: Shape,
+        stride: Shape,
+        padding: Pads,
+        dilation: Shape,
+        groups: int,
+        algorithms: str,
+    ) -> str:
+        count = window_outputs(input[2:], weight[2:], stride, padding, dilation)
+        name: str = self.set.conv_algorithm(
+            input[1],
+            weight[0],
+            numbers(input[2:], 1),
+            numbers(count, 1),
+            numbers(weight[2:], 1),
+            numbers(stride, 1),
+            numbers([before for before, _ in padding], 0),
+            numbers(dilation, 1),
+            groups,
+            ALGORITHMS.index(algorithms),
+        )
+        return name
+
+
+def chosen_algorithms() -> int:
+    """What this thread's convolutions may use, as the native kernels count it."""
+    return ALGORITHMS.index(get_cpu_algorithms())
 
 
 def three(x: Array) -> Array:

@@ -7,13 +7,14 @@ long as the array lives.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any, ClassVar
 
 import numpy as np
 
-from medtorch.core.backends.cpu.base import NativeFamily, all_float32
-from medtorch.core.backends.cpu.conv import flat, numbers, three
+from medtorch.core.algorithms import ALGORITHMS, get_cpu_algorithms
+from medtorch.core.backends.cpu.base import all_float32
+from medtorch.core.backends.cpu.conv import ConvKernels, flat, numbers, three
 from medtorch.core.backends.reference.base import Array
 from medtorch.core.backends.reference.fused import FusedKernels as ReferenceFusedKernels
 from medtorch.core.shapes import Shape
@@ -26,9 +27,9 @@ class PackedWeights:
     """Packed weights by the array that they were made of, let go with it."""
 
     def __init__(self) -> None:
-        self._kept: dict[tuple[int, int], tuple[weakref.ref[Array], Any]] = {}
+        self._kept: dict[tuple[int, Hashable], tuple[weakref.ref[Array], Any]] = {}
 
-    def of(self, weight: Array, variant: int, pack: Callable[[], Any]) -> Any:
+    def of(self, weight: Array, variant: Hashable, pack: Callable[[], Any]) -> Any:
         """What `pack` made of `weight`; None where the array might change."""
         if weight.flags.writeable or weight.base is not None:
             return None
@@ -40,7 +41,7 @@ class PackedWeights:
         return found[1]
 
 
-class FusedKernels(NativeFamily, ReferenceFusedKernels):
+class FusedKernels(ConvKernels, ReferenceFusedKernels):
     """Convolution and linear maps with bias, residual and activation; float32, else the reference's."""
 
     writes: ClassVar[frozenset[str]] = ReferenceFusedKernels.writes | {"conv_fused", "linear_fused"}
@@ -72,6 +73,8 @@ class FusedKernels(NativeFamily, ReferenceFusedKernels):
         if residual is not None and not _lies_as(residual, y):
             y = self.conv_fused(input, weight, bias, None, stride, padding, dilation, groups, "none", 0.0, y)
             return self._finished(y, residual, activation, alpha, out)
+        allowed = get_cpu_algorithms()
+        algorithm = self.conv_algorithm(input.shape, weight.shape, stride, padding, dilation, groups, allowed)
         self.set.conv(
             three(input),
             three(weight),
@@ -84,7 +87,8 @@ class FusedKernels(NativeFamily, ReferenceFusedKernels):
             groups,
             ACTIVATIONS.index(activation),
             alpha,
-            self.packed.of(weight, groups, lambda: self.set.pack_conv(three(weight), groups)),
+            ALGORITHMS.index(allowed),
+            self.packed.of(weight, (groups, algorithm), lambda: self.set.pack_conv(three(weight), groups, algorithm)),
         )
         return y if out is None or direct else self.copy_into(y, out)
 

@@ -68,6 +68,19 @@ class ConvKernels(KernelFamily):
             dx += bias.reshape(-1, *(1,) * len(kernel))
         return dx
 
+    def conv_algorithm(
+        self,
+        input: Shape,
+        weight: Shape,
+        stride: Shape,
+        padding: Pads,
+        dilation: Shape,
+        groups: int,
+        algorithms: str,
+    ) -> str:
+        """Windows are summed up as they are, whatever is allowed."""
+        return "direct"
+
     @in_float32
     def conv_weight_grad(
         self, input: Array, dy: Array, kernel: Shape, stride: Shape, padding: Pads, dilation: Shape, groups: int

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
+import medtorch
 from medtorch.core.windows import window_outputs
 from tests.core.backends.cpu.arrays import channels_last, numbers, rms_gap, same_bits
 
@@ -177,15 +178,18 @@ def test_nan_and_infinity_of_the_input_reach_exactly_the_windows_that_see_them(s
     c = CASES[name]
     x, weight, _bias, _dy = arrays(rng, c, batch=1)
     place = (0, 0, *(n // 2 for n in c.size))
-    clean = sets[-1].conv(x, weight, None, c.stride, c.padding, c.dilation, c.groups)
-    x[place] = np.nan
-    for kernels in sets:
-        y = kernels.conv(x, weight, None, c.stride, c.padding, c.dilation, c.groups)
-        seen = kernels.conv(
-            np.isnan(x).astype(np.float32), np.ones_like(weight), None, c.stride, c.padding, c.dilation, c.groups
+    places = (c.stride, c.padding, c.dilation, c.groups)
+    with medtorch.cpu_algorithms("direct"):  # what an image with NaN is computed by in any case
+        clean = sets[-1].conv(x, weight, None, *places)
+        seen = sets[-1].conv(
+            (place == np.indices(x.shape).T).all(-1).T.astype(np.float32), np.ones_like(weight), None, *places
         )
-        assert (np.isnan(y) == (seen != 0)).all()
-        assert (y[seen == 0] == clean[seen == 0]).all()
+    for spoilt in (np.nan, np.inf, -np.inf):
+        x[place] = spoilt
+        for kernels in sets:
+            y = kernels.conv(x, weight, None, *places)
+            assert (np.isfinite(y) == (seen == 0)).all()
+            assert (y[seen == 0] == clean[seen == 0]).all()
 
 
 def test_other_dtypes_are_computed_by_the_reference(widest, reference, rng):
@@ -205,6 +209,7 @@ def test_other_dtypes_are_computed_by_the_reference(widest, reference, rng):
         ({"groups": 3}, "channels and groups do not fit"),
         ({"stride": (1, 0, 1)}, "stride and dilation must be positive"),
         ({"activation": 9}, "no such activation"),
+        ({"algorithms": 3}, "no such algorithms"),
         ({"bias": np.zeros(3, np.float32)}, "bias does not fit"),
         ({"y": np.zeros((1, 8, 1, 4, 4), np.float32)}, "y must have its channels side by side"),
         ({"residual": np.zeros((1, 8, 1, 4, 5), np.float32)}, "residual must have the shape of y"),
@@ -223,6 +228,7 @@ def test_what_would_leave_memory_is_refused_at_the_border(widest, change, said):
         "groups": 1,
         "activation": 0,
         "alpha": 0.0,
+        "algorithms": 1,
     }
     widest.set.conv(**given)
     with pytest.raises(ValueError, match=said):
@@ -264,5 +270,6 @@ def test_residual_and_activation_follow_the_sum(sets, rng):
                 1,
                 activation,
                 alpha,
+                1,
             )
             assert (y == expected(plain + residual)).all()

@@ -112,8 +112,8 @@ def test_packed_weights_live_as_long_as_their_array(native, widest, conv):
 def test_packed_weights_of_another_shape_or_set_are_refused(sets, rng):
     x, weight = numbers(rng, 1, 4, 1, 3, 3), numbers(rng, 8, 4, 1, 3, 3)
     y = channels_last(np.zeros((1, 8, 1, 3, 3), np.float32))
-    places = ((1, 1, 1), (0, 1, 1), (1, 1, 1), 1, 0, 0.0)
-    packed = sets[0].set.pack_conv(weight, 1)
+    places = ((1, 1, 1), (0, 1, 1), (1, 1, 1), 1, 0, 0.0, 1)
+    packed = sets[0].set.pack_conv(weight, 1, "direct")
     sets[0].set.conv(x, weight, None, None, y, *places, packed)
     for kernels, other in ((sets[-1], weight), (sets[0], weight[..., :2])):
         with pytest.raises(ValueError, match="the packed weights are others"):

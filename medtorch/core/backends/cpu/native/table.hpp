@@ -15,7 +15,7 @@ namespace medtorch {
 
 struct Table {
   int lanes;
-  ConvTable conv, depthwise;
+  ConvTable conv, depthwise, winograd2, winograd4;
   ConvWeightGradTable conv_weight_grad;
   LayoutTable layout;
   InterpolateTable interpolate;

@@ -1,12 +1,13 @@
 // Convolutions over logical arrays, (N, C, D, H, W) whatever their memory.
 #include <nanobind/stl/array.h>
 #include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
 
 #include <array>
 #include <numeric>
 #include <optional>
 
-#include "../memory.hpp"
+#include "../convolution.hpp"
 #include "bindings.hpp"
 #include "images.hpp"
 
@@ -22,29 +23,34 @@ struct Window {
 
 void check_image(const Input& x, const char* message) { require(x.ndim() == 5, message); }
 
-ConvShape shape_of(const Images& x, const Output& y, const Window& w) {
+ConvShape shape_of(const Input& x, const Output& y, const Window& w) {
   ConvShape s{};
-  s.n = x.n;
+  s.n = size(x, 0);
   s.groups = w.groups;
-  s.inputs = x.channels / w.groups;
+  s.inputs = size(x, 1) / w.groups;
   s.outputs = size(y, 1) / w.groups;
-  s.x_image = x.image;
   s.y_image = y.stride(0);
   for (int d = 0; d < 3; ++d) {
-    s.size[d] = x.size[d];
+    s.size[d] = size(x, 2 + d);
     s.count[d] = size(y, 2 + d);
     s.kernel[d] = w.kernel[d];
     s.stride[d] = w.stride[d];
     s.before[d] = w.before[d];
     s.dilation[d] = w.dilation[d];
-    s.x_stride[d] = x.stride[d];
     s.y_stride[d] = y.stride(2 + d);
   }
   return s;
 }
 
-const ConvTable& table_for(const KernelSet& set, const ConvShape& s) {
-  return s.inputs == 1 && s.outputs == 1 && s.groups > 1 ? set->depthwise : set->conv;
+Algorithms allowed(int algorithms) {
+  require(algorithms >= 0 && algorithms <= static_cast<int>(Algorithms::fast), "conv: no such algorithms");
+  return static_cast<Algorithms>(algorithms);
+}
+
+// The kernel whose packed weights an algorithm reads.
+const char* name_of(ConvAlgorithm algorithm) {
+  constexpr const char* names[] = {"direct", "winograd2", "winograd4"};
+  return names[static_cast<int>(algorithm)];
 }
 
 void check_arrays(const Input& x, const Input& weight, const MaybeInput& bias, const Output& y, const Window& w, Index inputs, Index outputs) {
@@ -54,33 +60,6 @@ void check_arrays(const Input& x, const Input& weight, const MaybeInput& bias, c
   require(!bias || (bias->ndim() == 1 && size(*bias, 0) == size(y, 1) && (size(y, 1) == 1 || bias->stride(0) == 1)), "conv: bias does not fit");
   require(size(y, 1) == 1 || y.stride(1) == 1, "conv: y must have its channels side by side");
   for (int d = 0; d < 3; ++d) require(w.stride[d] > 0 && w.dilation[d] > 0, "conv: stride and dilation must be positive");
-}
-
-// Few channels make short rows of the kernel. In a copy with its border written out a row of the kernel is one stretch of
-// memory: (kernel width) x (channels) inputs of a kernel one place wide. The sums keep their order.
-bool joins_rows(const ConvShape& s) {
-  return s.groups == 1 && s.inputs < 8 && s.kernel[2] > 1 && s.dilation[2] == 1 && s.inputs * s.kernel[2] <= 64;
-}
-
-// Reads the images so and tells the shape that `run` sees then.
-ConvShape join_rows(const KernelSet& set, const ImageCopy& images, ConvShape s, Images& x) {
-  ImageCopy c = images;
-  for (int d = 0; d < 3; ++d) {
-    const Index reach = (s.count[d] - 1) * s.stride[d] + (s.kernel[d] - 1) * s.dilation[d] + 1;
-    c.before[d] = std::max<Index>(0, s.before[d]);
-    c.padded[d] = std::max(c.before[d] + c.size[d], c.before[d] - s.before[d] + reach);
-    s.before[d] -= c.before[d];
-  }
-  copy_images(set, c, x);
-  s.x_image = x.image;
-  for (int d = 0; d < 3; ++d) {
-    s.size[d] = x.size[d];
-    s.x_stride[d] = x.stride[d];
-  }
-  s.size[2] -= s.kernel[2] - 1;
-  s.inputs *= s.kernel[2];
-  s.kernel[2] = 1;
-  return s;
 }
 
 ConvWeight weight_of(const Input& weight, Index groups) {
@@ -94,24 +73,50 @@ std::vector<Index> packed_shape(const Input& weight, Index groups) {
   return shape;
 }
 
-Packed* pack_conv(const KernelSet& set, const Input& weight, Index groups) {
+Packed* pack_conv(const KernelSet& set, const Input& weight, Index groups, const std::string& algorithm) {
   check_image(weight, "conv: weight needs 5 dims");
   require(groups > 0 && size(weight, 0) % groups == 0, "conv: channels and groups do not fit");
+  ConvAlgorithm chosen = ConvAlgorithm::direct;
+  while (chosen != ConvAlgorithm::winograd4 && algorithm != name_of(chosen)) chosen = static_cast<ConvAlgorithm>(static_cast<int>(chosen) + 1);
+  require(algorithm == name_of(chosen), "conv: no such algorithm");
   ConvShape s{};
   s.groups = groups;
   s.inputs = size(weight, 1);
   s.outputs = size(weight, 0) / groups;
   for (int d = 0; d < 3; ++d) s.kernel[d] = size(weight, 2 + d);
+  require(chosen == ConvAlgorithm::direct || (groups == 1 && s.kernel[0] == 1 && s.kernel[1] == 3 && s.kernel[2] == 3),
+          "conv: this algorithm takes kernels of 3x3 alone");
   const ConvWeight source = weight_of(weight, groups);
-  const ConvTable& table = table_for(set, s);
-  auto* packed = new Packed{set.name(), "conv", packed_shape(weight, groups), Scratch(table.packed_size(s))};
+  const ConvTable& table = conv_table(set, s, chosen);
+  auto* packed = new Packed{set.name(), name_of(chosen), packed_shape(weight, groups), Scratch(table.packed_size(s))};
   const NativeCall call;
   table.pack(s, source, packed->data.data());
   return packed;
 }
 
+// What a convolution of these sizes is computed by, for arrays of any batch and layout.
+const char* algorithm_of(const KernelSet&, Index inputs, Index outputs, const Sizes& size, const Sizes& count, const Sizes& kernel, const Sizes& stride,
+                         const Sizes& before, const Sizes& dilation, Index groups, int algorithms) {
+  require(groups > 0, "conv: channels and groups do not fit");
+  ConvShape s{};
+  s.groups = groups;
+  s.inputs = inputs / groups;
+  s.outputs = outputs / groups;
+  for (int d = 0; d < 3; ++d) {
+    const auto at = static_cast<std::size_t>(d);
+    s.size[d] = size[at];
+    s.count[d] = count[at];
+    s.kernel[d] = kernel[at];
+    s.stride[d] = stride[at];
+    s.before[d] = before[at];
+    s.dilation[d] = dilation[at];
+  }
+  return name_of(conv_algorithm(s, allowed(algorithms)));
+}
+
 void conv(const KernelSet& set, const Input& x, const Input& weight, const MaybeInput& bias, const MaybeInput& residual, const Output& y,
-          const Sizes& stride, const Sizes& before, const Sizes& dilation, Index groups, int activation, float alpha, const Packed* packed) {
+          const Sizes& stride, const Sizes& before, const Sizes& dilation, Index groups, int activation, float alpha, int algorithms,
+          const Packed* packed) {
   check_image(weight, "conv: weight needs 5 dims");
   const Window w{{size(weight, 2), size(weight, 3), size(weight, 4)}, stride, before, dilation, groups};
   check_arrays(x, weight, bias, y, w, size(weight, 1), size(weight, 0) / std::max<Index>(1, groups));
@@ -121,28 +126,12 @@ void conv(const KernelSet& set, const Input& x, const Input& weight, const Maybe
   }
   require(activation >= 0 && activation <= static_cast<int>(Activation::leaky_relu), "conv: no such activation");
   const Epilogue e{bias ? bias->data() : nullptr, residual ? residual->data() : nullptr, static_cast<Activation>(activation), alpha};
-  const ConvWeight source = weight_of(weight, groups);
-  const float* ready = packed_data(packed, set, "conv", packed_shape(weight, groups));
-  float* to = y.data();
+  const ConvShape s = shape_of(x, y, w);
+  const ConvAlgorithm chosen = conv_algorithm(s, allowed(algorithms));
+  const Convolution c{copy_of(x), s, weight_of(weight, groups), packed_data(packed, set, name_of(chosen), packed_shape(weight, groups)), chosen, e,
+                      y.data()};
   const NativeCall call;
-  Images images;
-  describe_images(copy_of(x), images);
-  const ConvShape shape = shape_of(images, y, w);
-  if (shape.n == 0) return;
-  const ConvTable& table = table_for(set, shape);
-  std::optional<Scratch> own;
-  if (ready == nullptr) {
-    own.emplace(table.packed_size(shape));
-    table.pack(shape, source, own->data());
-    ready = own->data();
-  }
-  if (joins_rows(shape)) {
-    const ConvShape joined = join_rows(set, copy_of(x), shape, images);
-    table.run(joined, images.data, ready, e, to);
-  } else {
-    read_images(set, copy_of(x), images);
-    table.run(shape_of(images, y, w), images.data, ready, e, to);
-  }
+  convolve(set, c);
 }
 
 // One dim of a phase: the places q = phase + stride * j of dx, and the taps of the kernel that reach them.
@@ -171,40 +160,42 @@ Phase phase_of(Index phase, Index places, Index kernel, Index stride, Index befo
 // dx (y here) from dy (x here): each phase of dx, places at one distance of `stride`, is a convolution of dy with every
 // `stride`-th tap of the kernel, turned round.
 void conv_input_grad(const KernelSet& set, const Input& dy, const Input& weight, const MaybeInput& bias, const Output& dx, const Sizes& stride,
-                     const Sizes& before, const Sizes& dilation, Index groups) {
+                     const Sizes& before, const Sizes& dilation, Index groups, int algorithms) {
   check_image(weight, "conv: weight needs 5 dims");
-  Window w{{size(weight, 2), size(weight, 3), size(weight, 4)}, stride, before, dilation, groups};
+  const Window w{{size(weight, 2), size(weight, 3), size(weight, 4)}, stride, before, dilation, groups};
   check_arrays(dy, weight, bias, dx, w, size(weight, 0) / std::max<Index>(1, groups), size(weight, 1));
+  const Algorithms these = allowed(algorithms);
+  const ConvShape whole = shape_of(dy, dx, w);
+  const ImageCopy source = copy_of(dy);
+  const ConvWeight turned{weight.data(), size(weight, 0) / groups * weight.stride(0), weight.stride(1), weight.stride(0), {}};
+  const Index tap[3] = {weight.stride(2), weight.stride(3), weight.stride(4)};
   const Epilogue e{bias ? bias->data() : nullptr, nullptr, Activation::none, 0.0f};
   float* to = dx.data();
   const NativeCall call;
   Images images;
-  read_images(set, copy_of(dy), images);
-  if (images.n == 0) return;
-  const ConvShape whole = shape_of(images, dx, w);
+  read_images(set, source, images);
+  const ImageCopy read{images.data, images.n, images.channels, {images.size[0], images.size[1], images.size[2]}, images.image, 1,
+                       {images.stride[0], images.stride[1], images.stride[2]}, nullptr, {0, 0, 0}, {images.size[0], images.size[1], images.size[2]}};
   Index at[3];
   for (at[0] = 0; at[0] < std::min(stride[0], whole.count[0]); ++at[0])
     for (at[1] = 0; at[1] < std::min(stride[1], whole.count[1]); ++at[1])
       for (at[2] = 0; at[2] < std::min(stride[2], whole.count[2]); ++at[2]) {
-        ConvShape s = whole;
-        ConvWeight source{weight.data(), size(weight, 0) / groups * weight.stride(0), weight.stride(1), weight.stride(0), {}};
-        Index offset = 0;
+        Convolution c{read, whole, turned, nullptr, ConvAlgorithm::direct, e, to};
         for (int d = 0; d < 3; ++d) {
-          const Phase p = phase_of(at[d], whole.count[d], w.kernel[d], stride[d], before[d], dilation[d]);
-          s.count[d] = p.count;
-          s.kernel[d] = p.taps;
-          s.stride[d] = 1;
-          s.before[d] = p.before;
-          s.dilation[d] = p.dilation;
-          s.y_stride[d] = whole.y_stride[d] * stride[d];
-          source.first += p.first_tap * weight.stride(2 + d);
-          source.tap[d] = p.tap_step * weight.stride(2 + d);
-          offset += at[d] * whole.y_stride[d];
+          const auto dim = static_cast<std::size_t>(d);
+          const Phase p = phase_of(at[d], whole.count[d], w.kernel[dim], stride[dim], before[dim], dilation[dim]);
+          c.shape.count[d] = p.count;
+          c.shape.kernel[d] = p.taps;
+          c.shape.stride[d] = 1;
+          c.shape.before[d] = p.before;
+          c.shape.dilation[d] = p.dilation;
+          c.shape.y_stride[d] = whole.y_stride[d] * stride[dim];
+          c.weight.first += p.first_tap * tap[d];
+          c.weight.tap[d] = p.tap_step * tap[d];
+          c.y += at[d] * whole.y_stride[d];
         }
-        const ConvTable& table = table_for(set, s);
-        const Scratch packed(table.packed_size(s));
-        table.pack(s, source, packed.data());
-        table.run(s, images.data, packed.data(), e, to + offset);
+        c.algorithm = conv_algorithm(c.shape, these);
+        convolve(set, c);
       }
 }
 
@@ -248,10 +239,12 @@ void conv_weight_grad(const KernelSet& set, const Input& x, const Input& dy, con
 void bind_conv(KernelSetClass& set) {
   set.def("conv", &conv, nb::arg("x"), nb::arg("weight"), nb::arg("bias").none(), nb::arg("residual").none(), nb::arg("y"), nb::arg("stride"),
           nb::arg("before"), nb::arg("dilation"), nb::arg("groups"), nb::arg("activation"), nb::arg("alpha"),
-          nb::arg("packed").none() = nb::none());
-  set.def("pack_conv", &pack_conv, nb::arg("weight"), nb::arg("groups"), nb::rv_policy::take_ownership);
+          nb::arg("algorithms"), nb::arg("packed").none() = nb::none());
+  set.def("pack_conv", &pack_conv, nb::arg("weight"), nb::arg("groups"), nb::arg("algorithm"), nb::rv_policy::take_ownership);
   set.def("conv_input_grad", &conv_input_grad, nb::arg("dy"), nb::arg("weight"), nb::arg("bias").none(), nb::arg("dx"), nb::arg("stride"),
-          nb::arg("before"), nb::arg("dilation"), nb::arg("groups"));
+          nb::arg("before"), nb::arg("dilation"), nb::arg("groups"), nb::arg("algorithms"));
+  set.def("conv_algorithm", &algorithm_of, nb::arg("inputs"), nb::arg("outputs"), nb::arg("size"), nb::arg("count"), nb::arg("kernel"),
+          nb::arg("stride"), nb::arg("before"), nb::arg("dilation"), nb::arg("groups"), nb::arg("algorithms"));
   set.def("conv_weight_grad", &conv_weight_grad, nb::arg("x"), nb::arg("dy"), nb::arg("dw"), nb::arg("stride"), nb::arg("before"),
           nb::arg("dilation"), nb::arg("groups"));
 }

@@ -20,6 +20,10 @@ struct ConvShape {
   Index terms() const noexcept { return taps() * inputs; }
 };
 
+// What a caller allows, and what a shape then gets: the numbers of both are those that Python uses.
+enum class Algorithms : int { direct, standard, fast };
+enum class ConvAlgorithm : int { direct, winograd2, winograd4 };  // Winograd's for tiles of 2x2 and of 4x4 results
+
 // Where weight (group, output, input, tap) lies: from the first, in floats. Taps may be turned round (negative strides) and be
 // every second one only (phases of a transposed convolution).
 struct ConvWeight {
@@ -34,12 +38,21 @@ struct Epilogue {
   float alpha;
 };
 
+// Memory that `run` needs on the side: `size` floats, made for `threads` threads.
+struct ConvScratch {
+  float* data;
+  int threads;
+  // One a image, 0 at first; 1 is written where an image must be computed anew by the direct algorithm. Null where none can.
+  unsigned char* unsure;
+};
+
 struct ConvTable {
   // Floats that `pack` writes.
   Index (*packed_size)(const ConvShape&) noexcept;
   // Weights in the order in which `run` reads them.
   void (*pack)(const ConvShape&, const ConvWeight&, float* packed) noexcept;
-  void (*run)(const ConvShape&, const float* x, const float* packed, const Epilogue&, float* y) noexcept;
+  Index (*scratch_size)(const ConvShape&, int threads) noexcept;
+  void (*run)(const ConvShape&, const float* x, const float* packed, const Epilogue&, float* y, const ConvScratch&) noexcept;
 };
 
 // How dy follows the weights: the places as in ConvShape, with dy in the place of y.

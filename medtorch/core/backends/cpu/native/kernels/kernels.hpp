@@ -11,6 +11,8 @@ namespace medtorch::MEDTORCH_ISA {
 
 ConvTable conv_table() noexcept;
 ConvTable depthwise_table() noexcept;
+ConvTable winograd2_table() noexcept;
+ConvTable winograd4_table() noexcept;
 ConvWeightGradTable conv_weight_grad_table() noexcept;
 LayoutTable layout_table() noexcept;
 InterpolateTable interpolate_table() noexcept;

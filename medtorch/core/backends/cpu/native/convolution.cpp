@@ -1,0 +1,125 @@
+#include "convolution.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+#include "parallel.hpp"
+
+namespace medtorch {
+namespace {
+
+constexpr Index fewest_channels = 16, fewest_results = 36;
+
+// Few channels make short rows of the kernel. In a copy with its border written out a row of the kernel is one stretch of
+// memory: (kernel width) x (channels) inputs of a kernel one place wide. The sums keep their order.
+bool joins_rows(const ConvShape& s) {
+  return s.groups == 1 && s.inputs < 8 && s.kernel[2] > 1 && s.dilation[2] == 1 && s.inputs * s.kernel[2] <= 64;
+}
+
+// Reads the images so and tells the shape that `run` sees then.
+ConvShape join_rows(const KernelSet& set, const ImageCopy& images, ConvShape s, Images& x) {
+  ImageCopy c = images;
+  for (int d = 0; d < 3; ++d) {
+    const Index reach = (s.count[d] - 1) * s.stride[d] + (s.kernel[d] - 1) * s.dilation[d] + 1;
+    c.before[d] = std::max<Index>(0, s.before[d]);
+    c.padded[d] = std::max(c.before[d] + c.size[d], c.before[d] - s.before[d] + reach);
+    s.before[d] -= c.before[d];
+  }
+  copy_images(set, c, x);
+  s.x_image = x.image;
+  for (int d = 0; d < 3; ++d) {
+    s.size[d] = x.size[d];
+    s.x_stride[d] = x.stride[d];
+  }
+  s.size[2] -= s.kernel[2] - 1;
+  s.inputs *= s.kernel[2];
+  s.kernel[2] = 1;
+  return s;
+}
+
+void run(const KernelSet& set, const ConvTable& table, const Convolution& c, const float* packed, unsigned char* unsure) {
+  Images x;
+  ConvShape s = c.shape;
+  if (&table == &set->conv && joins_rows(s)) {
+    describe_images(c.x, x);
+    s = join_rows(set, c.x, s, x);
+  } else {
+    read_images(set, c.x, x);
+    s.x_image = x.image;
+    for (int d = 0; d < 3; ++d) {
+      s.size[d] = x.size[d];
+      s.x_stride[d] = x.stride[d];
+    }
+  }
+  const int threads = thread_count();
+  const Scratch scratch(table.scratch_size(s, threads));
+  table.run(s, x.data, packed, c.end, c.y, {scratch.data(), threads, unsure});
+}
+
+// The images in which a result is not finite, one after the other, so that exactly those windows are spoilt that see what spoils them.
+void repeat_unsure(const KernelSet& set, const Convolution& c, const std::vector<unsigned char>& unsure) {
+  std::optional<Scratch> packed;
+  for (std::size_t n = 0; n < unsure.size(); ++n) {
+    if (unsure[n] == 0) continue;
+    if (!packed) {
+      packed.emplace(set->conv.packed_size(c.shape));
+      set->conv.pack(c.shape, c.weight, packed->data());
+    }
+    const Index i = static_cast<Index>(n);
+    Convolution one = c;
+    one.x.n = one.shape.n = 1;
+    one.x.from += i * c.x.from_image;
+    one.y += i * c.shape.y_image;
+    if (one.end.residual != nullptr) one.end.residual += i * c.shape.y_image;
+    run(set, set->conv, one, packed->data(), nullptr);
+  }
+}
+
+// Floats from the first result to the last, of all images.
+Index extent(const ConvShape& s) {
+  Index last = (s.n - 1) * s.y_image + s.groups * s.outputs;
+  for (int d = 0; d < 3; ++d) last += (s.count[d] - 1) * s.y_stride[d];
+  return last;
+}
+
+}  // namespace
+
+ConvAlgorithm conv_algorithm(const ConvShape& s, Algorithms allowed) noexcept {
+  if (allowed == Algorithms::direct || s.groups != 1 || s.inputs < fewest_channels || s.outputs < fewest_channels) return ConvAlgorithm::direct;
+  for (int d = 0; d < 3; ++d)
+    if (s.kernel[d] != (d == 0 ? 1 : 3) || s.stride[d] != 1 || (d > 0 && s.dilation[d] != 1)) return ConvAlgorithm::direct;
+  if (s.before[0] != 0 || s.count[0] != s.size[0] || s.count[1] * s.count[2] < fewest_results) return ConvAlgorithm::direct;
+  const Index tiles = (s.count[1] + 3) / 4 * ((s.count[2] + 3) / 4);
+  const bool large = allowed == Algorithms::fast && tiles >= 16 && s.inputs * s.outputs <= 65536;
+  return large ? ConvAlgorithm::winograd4 : ConvAlgorithm::winograd2;
+}
+
+const ConvTable& conv_table(const KernelSet& set, const ConvShape& s, ConvAlgorithm algorithm) noexcept {
+  if (algorithm == ConvAlgorithm::winograd2) return set->winograd2;
+  if (algorithm == ConvAlgorithm::winograd4) return set->winograd4;
+  return s.inputs == 1 && s.outputs == 1 && s.groups > 1 ? set->depthwise : set->conv;
+}
+
+void convolve(const KernelSet& set, const Convolution& given) {
+  if (given.shape.n == 0 || given.shape.pixels() == 0) return;
+  Convolution c = given;
+  const ConvTable& table = conv_table(set, c.shape, c.algorithm);
+  std::optional<Scratch> own, residual;
+  if (c.packed == nullptr) {
+    own.emplace(table.packed_size(c.shape));
+    table.pack(c.shape, c.weight, own->data());
+    c.packed = own->data();
+  }
+  if (c.algorithm == ConvAlgorithm::direct) return run(set, table, c, c.packed, nullptr);
+  if (c.end.residual == c.y) {  // an image may be computed twice
+    residual.emplace(extent(c.shape));
+    std::memcpy(residual->data(), c.y, static_cast<std::size_t>(extent(c.shape)) * sizeof(float));
+    c.end.residual = residual->data();
+  }
+  std::vector<unsigned char> unsure(static_cast<std::size_t>(c.shape.n), 0);
+  run(set, table, c, c.packed, unsure.data());
+  repeat_unsure(set, c, unsure);
+}
+
+}  // namespace medtorch

@@ -1,0 +1,129 @@
+// Winograd's minimal filtering of M results and 3 weights in each of two dims: N * N products instead of 9 * M * M.
+//
+// Points of F(4, 3): 0, +-5/8, +-3/2 and infinity, so that every number of the two transforms of images is exact in float32. The
+// transform of weights divides by what is no power of two: it is computed in float64 and rounded once.
+// Source: Lavin and Gray 2015, arXiv:1509.09308; choice of points as in Barabasz et al. 2018, arXiv:1803.10986.
+#pragma once
+
+#include "tile.hpp"
+
+namespace medtorch::MEDTORCH_ISA {
+
+template <int M> struct Winograd;
+
+template <>
+struct Winograd<2> {
+  static void input(const Vec (&d)[4], Vec (&v)[4]) noexcept {
+    v[0] = d[0] - d[2];
+    v[1] = d[1] + d[2];
+    v[2] = d[2] - d[1];
+    v[3] = d[1] - d[3];
+  }
+  static void output(const Vec (&m)[4], Vec (&y)[2]) noexcept {
+    y[0] = (m[0] + m[1]) + m[2];
+    y[1] = (m[1] - m[2]) - m[3];
+  }
+  static void weight(const double (&g)[3], double (&u)[4]) noexcept {
+    const double even = g[0] + g[2];
+    u[0] = g[0];
+    u[1] = (even + g[1]) * 0.5;
+    u[2] = (even - g[1]) * 0.5;
+    u[3] = g[2];
+  }
+};
+
+template <>
+struct Winograd<4> {
+  static constexpr double a = 0.625, b = 1.5, aa = a * a, bb = b * b;
+
+  static void input(const Vec (&d)[6], Vec (&v)[6]) noexcept {
+    const Vec even_a = fnma(Vec::set(float(bb)), d[2], d[4]), odd_a = fnma(Vec::set(float(bb)), d[1], d[3]);
+    const Vec even_b = fnma(Vec::set(float(aa)), d[2], d[4]), odd_b = fnma(Vec::set(float(aa)), d[1], d[3]);
+    v[0] = fma(Vec::set(float(aa * bb)), d[0], fnma(Vec::set(float(aa + bb)), d[2], d[4]));
+    v[1] = fma(Vec::set(float(a)), odd_a, even_a);
+    v[2] = fnma(Vec::set(float(a)), odd_a, even_a);
+    v[3] = fma(Vec::set(float(b)), odd_b, even_b);
+    v[4] = fnma(Vec::set(float(b)), odd_b, even_b);
+    v[5] = fma(Vec::set(float(aa * bb)), d[1], fnma(Vec::set(float(aa + bb)), d[3], d[5]));
+  }
+  static void output(const Vec (&m)[6], Vec (&y)[4]) noexcept {
+    const Vec even_a = m[1] + m[2], odd_a = m[1] - m[2], even_b = m[3] + m[4], odd_b = m[3] - m[4];
+    y[0] = m[0] + (even_a + even_b);
+    y[1] = fma(Vec::set(float(a)), odd_a, Vec::set(float(b)) * odd_b);
+    y[2] = fma(Vec::set(float(aa)), even_a, Vec::set(float(bb)) * even_b);
+    y[3] = fma(Vec::set(float(a * aa)), odd_a, fma(Vec::set(float(b * bb)), odd_b, m[5]));
+  }
+  static void weight(const double (&g)[3], double (&u)[6]) noexcept {
+    constexpr double at_a = 1.0 / (2.0 * aa * (aa - bb)), at_b = 1.0 / (2.0 * bb * (bb - aa)), at_0 = 1.0 / (aa * bb);
+    const double even_a = g[0] + aa * g[2], odd_a = a * g[1], even_b = g[0] + bb * g[2], odd_b = b * g[1];
+    u[0] = g[0] * at_0;
+    u[1] = (even_a + odd_a) * at_a;
+    u[2] = (even_a - odd_a) * at_a;
+    u[3] = (even_b + odd_b) * at_b;
+    u[4] = (even_b - odd_b) * at_b;
+    u[5] = g[2];
+  }
+};
+
+// A few rows of V times one panel of U, at most 64 terms, into M or added to it. Rows of V lie `a_row` apart, rows of M a panel.
+template <int R, int C>
+void multiply(const float* a, Index a_row, Index depth, const float* w, float* m, bool first) noexcept {
+  constexpr int lanes = Vec::lanes;
+  constexpr Index ahead = 4096;  // floats: 16 KB, or weights wait for memory
+  Vec sum[R][C];
+#pragma GCC unroll 16
+  for (int i = 0; i < R; ++i)
+#pragma GCC unroll 4
+    for (int j = 0; j < C; ++j) sum[i][j] = Vec::zero();
+  for (Index k = 0; k < depth; ++k, w += C * lanes) {
+    Vec b[C];
+#pragma GCC unroll 4
+    for (int j = 0; j < C; ++j) {
+      b[j] = Vec::load(w + j * lanes);
+      __builtin_prefetch(w + ahead + j * lanes);
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < R; ++i) {
+      const Vec v = Vec::set(a[i * a_row + k]);
+#pragma GCC unroll 4
+      for (int j = 0; j < C; ++j) sum[i][j] = fma(v, b[j], sum[i][j]);
+    }
+  }
+#pragma GCC unroll 16
+  for (int i = 0; i < R; ++i)
+#pragma GCC unroll 4
+    for (int j = 0; j < C; ++j) {
+      float* to = m + (i * C + j) * lanes;
+      (first ? sum[i][j] : Vec::load(to) + sum[i][j]).store(to);
+    }
+}
+
+#if defined(MEDTORCH_AVX512)
+constexpr int product_rows = 14;
+#elif defined(MEDTORCH_AVX2)
+constexpr int product_rows = 6;
+#elif defined(MEDTORCH_NEON)
+constexpr int product_rows = 12;
+#else
+constexpr int product_rows = 4;
+#endif
+
+using Multiply = void (*)(const float*, Index, Index, const float*, float*, bool) noexcept;
+
+template <int C>
+struct Multiplies {
+  Multiply of[product_rows + 1] = {};
+  constexpr Multiplies() noexcept { fill<product_rows>(); }
+
+ private:
+  template <int R>
+  constexpr void fill() noexcept {
+    of[R] = &multiply<R, C>;
+    if constexpr (R > 1) fill<R - 1>();
+  }
+};
+
+inline constexpr Multiplies<1> narrow_multiplies{};
+inline constexpr Multiplies<2> wide_multiplies{};
+
+}  // namespace medtorch::MEDTORCH_ISA
