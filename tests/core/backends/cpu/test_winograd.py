@@ -1,4 +1,4 @@
-"""Winograd's convolutions: chosen by the shape of one image, right to the stated error, the same bits from every set."""
+"""Convolutions by Winograd's algorithm: chosen by the shape of one image, the same bits whatever computes them."""
 
 from __future__ import annotations
 
