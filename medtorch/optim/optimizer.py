@@ -26,7 +26,21 @@ _SWITCHES = ("foreach", "fused", "capturable", "differentiable")
 
 
 # What the optimizers here keep in the shape of its parameter.
-_SHAPED = ("momentum_buffer", "exp_avg", "exp_avg_sq", "max_exp_avg_sq", "square_avg", "grad_avg")
+_SHAPED = (
+    "momentum_buffer",
+    "exp_avg",
+    "exp_avg_sq",
+    "max_exp_avg_sq",
+    "square_avg",
+    "grad_avg",
+    "acc_delta",
+    "sum",
+    "exp_inf",
+    "prev",
+    "step_size",
+    "ax",
+    "variance",
+)
 
 
 class _Required:
@@ -111,10 +125,16 @@ class Optimizer:
                 raise ArgumentError("can't optimize a non-leaf Tensor")
         ids = [id(param) for param in group["params"]]
         if len(set(ids)) != len(ids):
-            raise ArgumentError("a parameter appears twice in one parameter group")
+            raise ArgumentError(
+                "optimizer contains a parameter group with duplicate parameters: "
+                "a parameter appears twice in one parameter group"
+            )
         for other in self.param_groups:
             if ("param_names" in group) != ("param_names" in other):
-                raise ArgumentError("all optimizer param groups should be with names, or all without")
+                raise ArgumentError(
+                    "all optimizer param groups should be with/without names. "
+                    f"cannot add param group {'with' if 'param_names' in group else 'without'} names to the optimizer"
+                )
             if not set(ids).isdisjoint(id(param) for param in other["params"]):
                 raise ArgumentError("some parameters appear in more than one parameter group")
 
@@ -138,9 +158,10 @@ class Optimizer:
                 loss = closure()
         with no_grad():
             for group in self.param_groups:
+                plain = {**group, "lr": number(group["lr"])} if isinstance(group.get("lr"), Tensor) else group
                 for param in group["params"]:
                     if param.grad is not None:
-                        self._update(param, param.grad, group)
+                        self._update(param, param.grad, plain)
         return loss
 
     def _update(self, param: Tensor, grad: Tensor, group: Group) -> None:
@@ -281,12 +302,19 @@ def refuse_switches(name: str, group: Group) -> None:
 
 
 def check_numbers(name: str, **numbers: Any) -> None:
-    """Raise UnsupportedError for a tensor, ArgumentError for a number below 0."""
+    """Raise UnsupportedError for a tensor other than lr, ArgumentError for a number below 0."""
     for what, value in numbers.items():
-        if isinstance(value, Tensor):
+        if isinstance(value, Tensor) and what != "lr":
             raise UnsupportedError(f"{name}: {what} as a tensor is not supported; use a number")
-        if not value >= 0:
-            raise ArgumentError(f"{name}: {what} must not be negative, got {value}")
+        if isinstance(value, Tensor) and value.numel() != 1:
+            raise ArgumentError(f"{name}: Tensor lr must be 1-element, got shape {tuple(value.shape)}")
+        if not number(value) >= 0:
+            raise ArgumentError(f"{name}: {what} must not be negative, got {value}. Invalid {what} value: {value}")
+
+
+def number(value: Any) -> float:
+    """The learning rate, which may be a tensor of one element, as a number."""
+    return value.item() if isinstance(value, Tensor) else value  # type: ignore[no-any-return]
 
 
 def new_step(param: Tensor) -> Tensor:
@@ -314,4 +342,6 @@ def _fitted(param: Tensor, value: Any, name: str = "") -> Any:
         return value.detach().to(device=param.device, dtype=wanted, copy=True)
     if isinstance(value, dict):
         return {key: _fitted(param, inside, key) for key, inside in value.items()}
+    if isinstance(value, list):
+        return [_fitted(param, inside) for inside in value]
     return value

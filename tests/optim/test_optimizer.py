@@ -73,11 +73,36 @@ def test_a_required_option_has_to_be_given():
     assert Needy([{"params": [param()], "lr": 1}]).param_groups[0]["lr"] == 1
 
 
-@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW", "RMSprop"])
-@pytest.mark.parametrize("switch", ["foreach", "fused", "capturable", "differentiable"])
+SWITCHES = ["foreach", "fused", "capturable", "differentiable"]
+WITHOUT = {
+    "SGD": {"capturable"},
+    "Adagrad": {"capturable"},
+    "Adam": set(),
+    "AdamW": set(),
+    "Adafactor": set(SWITCHES[1:]),
+}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "SGD",
+        "Adam",
+        "AdamW",
+        "RMSprop",
+        "Adadelta",
+        "Adagrad",
+        "Adamax",
+        "NAdam",
+        "RAdam",
+        "Rprop",
+        "ASGD",
+        "Adafactor",
+    ],
+)
+@pytest.mark.parametrize("switch", SWITCHES)
 def test_switches_between_torchs_implementations_are_refused_by_name(name, switch):
-    absent = {"SGD": {"capturable"}, "RMSprop": {"fused"}}.get(name, set())
-    if switch in absent:
+    if switch in WITHOUT.get(name, {"fused"}):
         with pytest.raises(TypeError, match=switch):
             getattr(optim, name)([param()], **{switch: True})
         return
@@ -97,6 +122,26 @@ def test_switches_between_torchs_implementations_are_refused_by_name(name, switc
         (lambda: optim.Adam([param()], eps=-1), "Adam: eps must not be negative"),
         (lambda: optim.AdamW([param()], weight_decay=-1), "AdamW: weight_decay must not be negative"),
         (lambda: optim.RMSprop([param()], alpha=-1), "RMSprop: alpha must not be negative"),
+        (lambda: optim.Adadelta([param()], rho=1.1), "Adadelta: Invalid rho value: 1.1"),
+        (lambda: optim.Adagrad([param()], lr_decay=-0.5), "Adagrad: .* Invalid lr_decay value: -0.5"),
+        (lambda: optim.Adamax([param()], betas=(0.0, 1.0)), "Adamax: Invalid beta parameter at index 1: 1.0"),
+        (lambda: optim.NAdam([param()], momentum_decay=-1), "NAdam: momentum_decay must not be negative"),
+        (lambda: optim.RAdam([param()], betas=(1.0, 0.0)), "RAdam: Invalid beta parameter at index 0"),
+        (lambda: optim.Rprop([param()], etas=(1.0, 0.5)), "Rprop: Invalid eta values: 1.0, 0.5"),
+        (lambda: optim.ASGD([param()], weight_decay=-1), "ASGD: weight_decay must not be negative"),
+        (lambda: optim.Adafactor([param()], d=0.5), "Adafactor: Clipping threshold d should be >= 1 but is: 0.5"),
+        (lambda: optim.Adafactor([param()], beta2_decay=0.8), "beta2_decay should be <= 0 but is: 0.8"),
+        (lambda: optim.Adafactor([param()], eps=(-1e-30, 1e-3)), "epsilon1 should be >= 0 but is: -1e-30"),
+        (lambda: optim.Muon([param()]), r"Muon only supports 2D parameters .* \(1,\)"),
+        (lambda: optim.Muon([medtorch.ones(1, 1).requires_grad_()], ns_steps=100), "must be less than 100, got 100"),
+        (
+            lambda: optim.Muon([medtorch.ones(1, 1).requires_grad_()], ns_coefficients=(1.0, 2.0)),
+            "exactly 3 values, got",
+        ),
+        (lambda: optim.Muon([param()], adjust_lr_fn="arbitrary"), "function arbitrary is not supported"),
+        (lambda: optim.LBFGS([param()], line_search_fn="armijo"), "only 'strong_wolfe' is supported .* 'armijo'"),
+        (lambda: optim.LBFGS([{"params": [param()]}, {"params": [param()]}]), "LBFGS doesn't support per-parameter"),
+        (lambda: optim.LBFGS([param()]).step(), "LBFGS: step needs a closure"),
     ],
 )
 def test_impossible_numbers_are_refused_by_name(make, text):
@@ -104,9 +149,36 @@ def test_impossible_numbers_are_refused_by_name(make, text):
         make()
 
 
-def test_a_tensor_as_learning_rate_is_refused():
-    with pytest.raises(UnsupportedError, match="SGD: lr as a tensor is not supported"):
-        optim.SGD([param()], lr=medtorch.tensor(0.1))
+@pytest.mark.parametrize("name", ["SGD", "Adagrad", "RMSprop", "Rprop", "ASGD"])
+def test_a_learning_rate_may_be_a_tensor_of_one_element(name):
+    plain, boxed = param(2.0), param(2.0)
+    plain.grad, boxed.grad = medtorch.ones(1), medtorch.ones(1)
+    getattr(optim, name)([plain], lr=0.25).step()
+    optimizer = getattr(optim, name)([boxed], lr=medtorch.tensor(0.25))
+    optimizer.step()
+    assert boxed.item() == plain.item() != 2.0
+    assert optimizer.param_groups[0]["lr"].item() == 0.25
+
+
+def test_a_learning_rate_of_several_elements_is_refused():
+    with pytest.raises(ArgumentError, match="SGD: Tensor lr must be 1-element"):
+        optim.SGD([param()], lr=medtorch.tensor([0.1, 0.2]))
+
+
+def test_another_option_as_a_tensor_is_refused():
+    with pytest.raises(UnsupportedError, match="SGD: momentum as a tensor is not supported"):
+        optim.SGD([param()], momentum=medtorch.tensor(0.1))
+
+
+def test_names_in_one_group_and_none_in_the_next_are_refused():
+    optimizer = optim.SGD([("a", param())], lr=0.1)
+    with pytest.raises(ArgumentError, match="cannot add param group without names to the optimizer"):
+        optimizer.add_param_group({"params": [param()]})
+
+
+def test_sparse_adam_is_refused_by_name():
+    with pytest.raises(UnsupportedError, match="SparseAdam is not supported: it needs sparse gradients"):
+        optim.SparseAdam([param()])
 
 
 def test_zero_grad_forgets_or_fills_with_zeros():

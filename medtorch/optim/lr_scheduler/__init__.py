@@ -8,6 +8,7 @@ from medtorch.optim.lr_scheduler.combined import ChainedScheduler as ChainedSche
 from medtorch.optim.lr_scheduler.combined import SequentialLR as SequentialLR
 from medtorch.optim.lr_scheduler.cosine import CosineAnnealingLR as CosineAnnealingLR
 from medtorch.optim.lr_scheduler.cosine import CosineAnnealingWarmRestarts as CosineAnnealingWarmRestarts
+from medtorch.optim.lr_scheduler.cyclic import CyclicLR as CyclicLR
 from medtorch.optim.lr_scheduler.decay import ConstantLR as ConstantLR
 from medtorch.optim.lr_scheduler.decay import ExponentialLR as ExponentialLR
 from medtorch.optim.lr_scheduler.decay import LinearLR as LinearLR

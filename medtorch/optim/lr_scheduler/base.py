@@ -120,3 +120,27 @@ def per_group(name: str, optimizer: Optimizer, value: Any) -> list[Any]:
     if len(value) != groups:
         raise ArgumentError(f"{name} must have one value a param_group: got {len(value)} for {groups}")
     return list(value)
+
+
+def starts_momentum(optimizer: Optimizer, base: Any, top: Any, *, resuming: bool) -> bool:
+    """Set each group's momentum to its highest, unless resuming; whether it is Adam's first beta.
+
+    Raises    ArgumentError for an optimizer that has neither
+    """
+    if "momentum" not in optimizer.defaults and "betas" not in optimizer.defaults:
+        raise ArgumentError("optimizer must support momentum or beta1 with `cycle_momentum` option enabled")
+    is_beta = "betas" in optimizer.defaults
+    highs, lows = per_group("max_momentum", optimizer, top), per_group("base_momentum", optimizer, base)
+    if not resuming:
+        for group, high, low in zip(optimizer.param_groups, highs, lows, strict=True):
+            set_momentum(group, high, is_beta)
+            group["max_momentum"], group["base_momentum"] = high, low
+    return is_beta
+
+
+def set_momentum(group: dict[str, Any], value: float, is_beta: bool) -> None:
+    """Set the momentum of a group, or Adam's first beta."""
+    if is_beta:
+        group["betas"] = (value, *group["betas"][1:])
+    else:
+        group["momentum"] = value

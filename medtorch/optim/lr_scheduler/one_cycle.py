@@ -10,7 +10,7 @@ import math
 from typing import Any
 
 from medtorch.errors import ArgumentError
-from medtorch.optim.lr_scheduler.base import LRScheduler, checked_optimizer, per_group
+from medtorch.optim.lr_scheduler.base import LRScheduler, checked_optimizer, per_group, set_momentum, starts_momentum
 from medtorch.optim.optimizer import Optimizer
 
 
@@ -52,25 +52,8 @@ class OneCycleLR(LRScheduler):
                 group["min_lr"] = group["initial_lr"] / final_div_factor
         self.cycle_momentum = cycle_momentum
         if cycle_momentum:
-            self._start_momentum(base_momentum, max_momentum, resuming=last_epoch != -1)
+            self.use_beta1 = starts_momentum(optimizer, base_momentum, max_momentum, resuming=last_epoch != -1)
         super().__init__(optimizer, last_epoch)
-
-    def _start_momentum(self, base: Any, top: Any, *, resuming: bool) -> None:
-        defaults = self.optimizer.defaults
-        if "momentum" not in defaults and "betas" not in defaults:
-            raise ArgumentError("optimizer must support momentum or beta1 with `cycle_momentum` option enabled")
-        self.use_beta1 = "betas" in defaults
-        highs, lows = per_group("max_momentum", self.optimizer, top), per_group("base_momentum", self.optimizer, base)
-        if not resuming:
-            for group, high, low in zip(self.optimizer.param_groups, highs, lows, strict=True):
-                self._set_momentum(group, high)
-                group["max_momentum"], group["base_momentum"] = high, low
-
-    def _set_momentum(self, group: dict[str, Any], value: float) -> None:
-        if self.use_beta1:
-            group["betas"] = (value, *group["betas"][1:])
-        else:
-            group["momentum"] = value
 
     def get_lr(self) -> list[float]:
         if self.last_epoch > self.total_steps:
@@ -83,9 +66,8 @@ class OneCycleLR(LRScheduler):
         for group in self.optimizer.param_groups:
             rates.append(self._anneal(group[phase["start_lr"]], group[phase["end_lr"]], share))
             if self.cycle_momentum:
-                self._set_momentum(
-                    group, self._anneal(group[phase["start_momentum"]], group[phase["end_momentum"]], share)
-                )
+                momentum = self._anneal(group[phase["start_momentum"]], group[phase["end_momentum"]], share)
+                set_momentum(group, momentum, self.use_beta1)
         return rates
 
     def _phase(self) -> tuple[dict[str, Any], float]:

@@ -52,7 +52,28 @@ def one_cycle(e, total=EPOCHS, share=0.3, div=25.0, final=1e4):
     return at
 
 
+def cyclic(e, scale, up=3, down=5, low=0.02, high=0.4):
+    """Smith's triangle, its height scaled by the cycle or the step."""
+    place = e % (up + down)
+    height = place / up if place <= up else (up + down - place) / down
+    return lambda base: low + (high - low) * height * scale(1 + e // (up + down), e)
+
+
+CYCLE = {"base_lr": 0.02, "max_lr": 0.4, "step_size_up": 3, "step_size_down": 5, "cycle_momentum": False}
 FORMULAS = {
+    "CyclicLR": (CYCLE, lambda e: cyclic(e, lambda cycle, step: 1)),
+    "CyclicLR triangular2": (
+        {**CYCLE, "mode": "triangular2"},
+        lambda e: cyclic(e, lambda cycle, step: 0.5 ** (cycle - 1)),
+    ),
+    "CyclicLR exp_range": (
+        {**CYCLE, "mode": "exp_range", "gamma": 0.95},
+        lambda e: cyclic(e, lambda cycle, step: 0.95**step),
+    ),
+    "CyclicLR scale_fn": (
+        {**CYCLE, "scale_fn": lambda x: 1 / (1 + x), "scale_mode": "iterations"},
+        lambda e: cyclic(e, lambda cycle, step: 1 / (1 + step)),
+    ),
     "StepLR": ({"step_size": 4, "gamma": 0.5}, lambda e: lambda b: b * 0.5 ** (e // 4)),
     "MultiStepLR": (
         {"milestones": [3, 7, 7, 20], "gamma": 0.5},
@@ -80,7 +101,7 @@ FORMULAS = {
 def test_rates_follow_the_formula(name):
     options, formula = FORMULAS[name]
     optimizer = optimizer_of(medtorch)
-    found = rates(optimizer, getattr(schedules, name)(optimizer, **options))
+    found = rates(optimizer, getattr(schedules, name.split()[0])(optimizer, **options))
     if name == "LambdaLR":
         expected = [[RATES[0] / (1 + e), RATES[1] * 0.5**e] for e in range(EPOCHS)]
     else:
@@ -94,7 +115,7 @@ def test_rates_equal_torchs_to_the_last_bit(name, needs_torch):
     found = []
     for library in (medtorch, needs_torch):
         optimizer = optimizer_of(library)
-        found.append(rates(optimizer, getattr(library.optim.lr_scheduler, name)(optimizer, **options)))
+        found.append(rates(optimizer, getattr(library.optim.lr_scheduler, name.split()[0])(optimizer, **options)))
     np.testing.assert_array_equal(found[0], found[1])
 
 
@@ -102,7 +123,7 @@ def test_rates_equal_torchs_to_the_last_bit(name, needs_torch):
 def test_a_step_to_a_given_epoch_is_the_formula_there(name):
     options, formula = FORMULAS[name]
     optimizer = optimizer_of(medtorch)
-    schedule = getattr(schedules, name)(optimizer, **options)
+    schedule = getattr(schedules, name.split()[0])(optimizer, **options)
     optimizer.step()
     for epoch in (5, 17, 2):
         schedule.step(epoch)
@@ -113,12 +134,12 @@ def test_a_step_to_a_given_epoch_is_the_formula_there(name):
 def test_a_resumed_schedule_goes_on_to_the_bit(name):
     options, _ = FORMULAS[name]
     optimizer = optimizer_of(medtorch)
-    schedule = getattr(schedules, name)(optimizer, **options)
+    schedule = getattr(schedules, name.split()[0])(optimizer, **options)
     rates(optimizer, schedule, 9)
     saved = copy.deepcopy((optimizer.state_dict(), schedule.state_dict()))
     whole = rates(optimizer, schedule, 10)
     again = optimizer_of(medtorch)
-    resumed = getattr(schedules, name)(again, **options)
+    resumed = getattr(schedules, name.split()[0])(again, **options)
     again.load_state_dict(saved[0])
     resumed.load_state_dict(saved[1])
     np.testing.assert_array_equal(rates(again, resumed, 10), whole)
@@ -141,6 +162,56 @@ def test_one_cycle_turns_momentum_the_other_way_as_torch_does(name, options, nee
     np.testing.assert_array_equal(seen[0], seen[1])
     assert seen[0][:, 0, 1].min() == pytest.approx(0.85, abs=0.03)
     assert seen[0][0, 0, 1] == 0.95
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam"])
+def test_a_cycle_turns_momentum_the_other_way_as_torch_does(name, needs_torch):
+    seen = []
+    for library in (medtorch, needs_torch):
+        optimizer = optimizer_of(library, name, **({"momentum": 0.9} if name == "SGD" else {}))
+        schedule = library.optim.lr_scheduler.CyclicLR(optimizer, 0.1, [0.4, 0.2], 3, base_momentum=[0.7, 0.8])
+        trace = []
+        for _ in range(15):
+            trace.append([(g["lr"], g["momentum"] if name == "SGD" else g["betas"][0]) for g in optimizer.param_groups])
+            optimizer.step()
+            schedule.step()
+        seen.append(np.array(trace))
+    np.testing.assert_array_equal(seen[0], seen[1])
+    assert seen[0][3].tolist() == [[0.4, 0.7], [0.2, 0.8]]
+
+
+class Halving:
+    """A scale that remembers how often it was asked."""
+
+    def __init__(self):
+        self.asked = 0
+
+    def __call__(self, x):
+        self.asked += 1
+        return 0.5
+
+
+def test_an_object_with_fields_as_scale_is_saved_with_them():
+    first = schedules.CyclicLR(optimizer_of(medtorch), 0.1, 0.4, 3, scale_fn=Halving(), cycle_momentum=False)
+    second = schedules.CyclicLR(optimizer_of(medtorch), 0.1, 0.4, 3, scale_fn=Halving(), cycle_momentum=False)
+    rates(first.optimizer, first, 4)
+    second.load_state_dict(first.state_dict())
+    assert second._scale_fn_custom.asked == 5
+    assert second.last_epoch == 4
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"mode": "square"}, "mode is invalid and scale_fn is None: 'square'"),
+        ({"scale_fn": lambda x: 1, "scale_mode": "days"}, "scale_mode must be 'cycle' or 'iterations', got 'days'"),
+        ({"cycle_momentum": True}, None),
+    ],
+)
+def test_an_impossible_cycle_is_refused(options, text):
+    optimizer = optimizer_of(medtorch, "Adagrad" if text is None else "SGD")
+    with pytest.raises(ArgumentError, match=text or "optimizer must support momentum or beta1"):
+        schedules.CyclicLR(optimizer, 0.1, 0.4, **{"cycle_momentum": False, **options})
 
 
 def test_one_cycle_ends_after_its_last_step():
