@@ -1,8 +1,8 @@
 """Files of models: PyTorch's, safetensors and bundles. Loading never runs anything that a file holds.
 
-Public names: load_torch, inspect_torch, find_state_dict; load_safetensors, save_safetensors, read_safetensors;
-read_bundle, write_bundle, bundle_digest, check_state_dict, run_golden and the dataclasses of a bundle's description;
-Limits.
+Public names: load_torch, save_torch, inspect_torch, find_state_dict; load_safetensors, save_safetensors,
+read_safetensors; read_bundle, write_bundle, bundle_digest, check_state_dict, run_golden and the dataclasses of a
+bundle's description; Limits.
 """
 
 from medtorch.serialize.bundle import BundleData, GoldenCase, bundle_digest, read_bundle, write_bundle
@@ -22,6 +22,7 @@ from medtorch.serialize.safetensors import SafetensorsFile, load_safetensors, re
 from medtorch.serialize.selftest import GoldenResult, check_state_dict, run_golden
 from medtorch.serialize.statedict import Candidate, FoundStateDict, find_state_dict
 from medtorch.serialize.torchfile import TorchFile, inspect_torch, load_torch
+from medtorch.serialize.torchwriter import save_torch
 
 __all__ = [
     "DEFAULT_LIMITS",
@@ -52,5 +53,6 @@ __all__ = [
     "read_safetensors",
     "run_golden",
     "save_safetensors",
+    "save_torch",
     "write_bundle",
 ]

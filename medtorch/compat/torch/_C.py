@@ -1,0 +1,56 @@
+"""Names of PyTorch's compiled part that Python code asks for.
+
+Requires  REQ-F-CMP-003
+"""
+
+# ruff: noqa: N999  the module's name is torch's
+
+from __future__ import annotations
+
+import enum
+
+__all__ = ["DisableTorchFunctionSubclass", "DispatchKey", "DispatchKeySet", "_get_tracing_state", "_log_api_usage_once"]
+
+
+def _get_tracing_state() -> None:
+    """None: nothing is being traced."""
+    return
+
+
+def _log_api_usage_once(event: str) -> None:
+    """Nothing to do: nobody counts calls."""
+
+
+class DisableTorchFunctionSubclass:
+    """`with DisableTorchFunctionSubclass():` runs as it is: `__torch_function__` is not called here anyway."""
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+
+class DispatchKey(enum.Enum):
+    """Names of the dispatcher's stages that code registers for; nothing is dispatched by them here."""
+
+    CPU = "CPU"
+    CUDA = "CUDA"
+    Meta = "Meta"
+    Autograd = "Autograd"
+    AutogradCPU = "AutogradCPU"
+    AutogradCUDA = "AutogradCUDA"
+    AutocastCPU = "AutocastCPU"
+    AutocastCUDA = "AutocastCUDA"
+    AutocastXPU = "AutocastXPU"
+
+
+class DispatchKeySet:
+    """Some of the dispatcher's stages."""
+
+    def __init__(self, *keys: DispatchKey) -> None:
+        self._keys = frozenset(keys)
+
+    def __or__(self, other: DispatchKeySet) -> DispatchKeySet:
+        return DispatchKeySet(*self._keys, *other._keys)
+
+    def has(self, key: DispatchKey) -> bool:
+        return key in self._keys

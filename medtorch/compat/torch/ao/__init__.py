@@ -1,0 +1,5 @@
+"""torch.ao's names."""
+
+from __future__ import annotations
+
+__all__: list[str] = []

@@ -1,0 +1,67 @@
+"""The compiled operators of torchvision: those that medtorch has compute, the others raise by name when called.
+
+Source    semantics of torchvision::nms, torchvision::roi_align
+Requires  REQ-F-CMP-003
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from medtorch.errors import UnsupportedError
+
+__all__ = [
+    "_cuda_version",
+    "_deform_conv2d_backward",
+    "_ps_roi_align_backward",
+    "_ps_roi_pool_backward",
+    "_roi_align_backward",
+    "_roi_pool_backward",
+    "box_iou_rotated",
+    "deform_conv2d",
+    "nms",
+    "ps_roi_align",
+    "ps_roi_pool",
+    "qnms",
+    "qroi_align",
+    "roi_align",
+    "roi_pool",
+]
+
+
+class Operator:
+    """An operator of the dispatcher: called as a function, `default` is its one overload."""
+
+    def __init__(self, name: str, function: Callable[..., Any] | None = None) -> None:
+        self.name, self._function = name, function
+
+    @property
+    def default(self) -> Operator:
+        return self
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self._function is None:
+            raise UnsupportedError(f"torch.ops.torchvision.{self.name} is not supported")
+        return self._function(*args, **kwargs)
+
+
+def _cuda_version() -> int:
+    """-1: built without CUDA, as far as extensions of PyTorch go."""
+    return -1
+
+
+_deform_conv2d_backward = Operator("_deform_conv2d_backward")
+_ps_roi_align_backward = Operator("_ps_roi_align_backward")
+_ps_roi_pool_backward = Operator("_ps_roi_pool_backward")
+_roi_align_backward = Operator("_roi_align_backward")
+_roi_pool_backward = Operator("_roi_pool_backward")
+box_iou_rotated = Operator("box_iou_rotated")
+deform_conv2d = Operator("deform_conv2d")
+nms = Operator("nms")
+ps_roi_align = Operator("ps_roi_align")
+ps_roi_pool = Operator("ps_roi_pool")
+qnms = Operator("qnms")
+qroi_align = Operator("qroi_align")
+roi_align = Operator("roi_align")
+roi_pool = Operator("roi_pool")

@@ -1,0 +1,5 @@
+"""torch.utils' names beyond medtorch's."""
+
+from __future__ import annotations
+
+__all__: list[str] = []
