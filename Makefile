@@ -15,7 +15,7 @@ BUILD_INPUTS := pyproject.toml CMakeLists.txt requirements/constraints.txt medto
 	$(wildcard medtorch/core/backends/cpu/native/* medtorch/core/backends/cpu/native/*/*)
 READY := $(VENV)/.medtorch-ready
 
-.PHONY: help setup demo test test-long lint format image validate lock clean
+.PHONY: help setup demo test test-long lint format bench sanitize neon image validate lock clean
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
 
@@ -45,6 +45,23 @@ format: $(READY) ## let ruff put the code in shape
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
 
+# The peers have an environment of their own: with PyTorch in it, other tests would run than without.
+BENCH_VENV := .venv-bench
+BENCH_READY := $(BENCH_VENV)/.medtorch-ready
+$(BENCH_READY): $(BUILD_INPUTS) benchmarks/install.py
+	PYTHON="$(PYTHON)" scripts/setup.sh "$(BENCH_VENV)"
+	$(BENCH_VENV)/bin/python -m benchmarks.install
+	@touch $@
+
+bench: $(BENCH_READY) ## [QUICK=1] medtorch beside its peers: speed, memory, start; tables in out/bench
+	$(BENCH_VENV)/bin/python -m benchmarks --out out/bench $(if $(QUICK),--quick) $(BENCH_ARGS)
+
+sanitize: $(READY) ## the tests of the native kernels on builds that watch memory, undefined behaviour and threads
+	$(PY) -m scripts.sanitize
+
+neon: $(READY) ## the native kernels for 64-bit Arm, cross-compiled and emulated: the same bits as here
+	$(PY) -m scripts.neon
+
 image: $(READY) ## SERVICE=name [BUNDLE=path BASE_IMAGE=name]: build and validate the image of a service
 	$(PY) -m scripts.image "$(SERVICE)" $(if $(BUNDLE),--bundle "$(BUNDLE)") $(if $(BASE_IMAGE),--base-image "$(BASE_IMAGE)") $(IMAGE_ARGS)
 
@@ -55,5 +72,5 @@ lock: $(READY) ## resolve again which versions are installed here and in the ima
 	$(PY) -m scripts.lock
 
 clean: ## remove the virtual environment and everything that was built
-	rm -rf $(VENV) build dist out .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage
+	rm -rf $(VENV) $(BENCH_VENV) build dist out .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage
 	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +

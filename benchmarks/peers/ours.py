@@ -1,0 +1,66 @@
+"""medtorch itself: eager, compiled, and a training step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import medtorch
+from benchmarks.peers import TRAINING_CHECKS, Job, Run, arrays
+from medtorch import nn
+from medtorch.models import get_model
+
+
+def eager(job: Job) -> Run:
+    return _run(_model(job), job, "")
+
+
+def compiled(job: Job) -> Run:
+    return _compiled(job)
+
+
+def compiled_fast(job: Job) -> Run:
+    return _compiled(job, algorithms="fast")
+
+
+def _compiled(job: Job, **options: Any) -> Run:
+    model = medtorch.compile(_model(job), medtorch.from_numpy(job.input()), **options)
+    told = ", ".join(f"{key}={value}" for key, value in options.items())
+    return _run(model, job, told or "defaults")
+
+
+def _run(model: Any, job: Job, about: str) -> Run:
+    x = medtorch.from_numpy(job.input())
+
+    def once() -> Any:
+        with medtorch.no_grad():
+            return model(x)
+
+    return Run(once, lambda: [y.numpy() for y in arrays(once())], version(), about)
+
+
+def version() -> str:
+    cpu = medtorch.backend_info()["cpu"]
+    return f"medtorch {medtorch.__version__} ({cpu['backend']}, {cpu.get('isa')})"
+
+
+def _model(job: Job) -> Any:
+    with nn.init.skip_init():
+        model = get_model(job.workload.model, **job.workload.config)
+    model.load_state_dict({key: medtorch.from_numpy(a) for key, a in job.state().items()})
+    return model.eval()
+
+
+def training(job: Job) -> Run:
+    """Forward, cross entropy, backward, a step of SGD with momentum."""
+    model = _model(job).train()
+    optimizer = medtorch.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9)
+    x, target = medtorch.from_numpy(job.input()), medtorch.from_numpy(job.target())
+
+    def once() -> Any:
+        optimizer.zero_grad()
+        loss = nn.functional.cross_entropy(model(x), target)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    return Run(once, lambda: [once().detach().numpy().reshape(1) for _ in range(TRAINING_CHECKS)], version(), "eager")

@@ -1,0 +1,74 @@
+"""Goals from samples written by hand: what is met, what is missed and by how much, what was not measured."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks import goals
+
+pytestmark = pytest.mark.requirement("REQ-P-SPD-020")
+
+
+def cell(name, **seconds):
+    names = {"ours": "medtorch compiled", "eager": "medtorch eager", "torch": "PyTorch eager", "ort": "ONNX Runtime"}
+    return {
+        "name": name,
+        "candidates": {names[k]: {"rounds": [[v], [v * 10]], "peak_bytes": int(v * 1e6)} for k, v in seconds.items()},
+    }
+
+
+CELLS = [cell("a", ours=1.0, eager=4.0, torch=4.0, ort=2.0), cell("b", ours=1.0, eager=2.0, torch=1.0, ort=0.5)]
+
+
+def told(**result):
+    return {goal.text: goal for goal in goals.table({"inference": [], "training": [], **result})}
+
+
+def test_the_best_peer_is_the_quickest_that_is_not_ours():
+    assert [goals.best_peer(one) for one in CELLS] == ["ONNX Runtime", "ONNX Runtime"]
+    assert goals.best_peer(cell("alone", ours=1.0)) is None
+
+
+def test_ratios_are_against_the_best_peer_of_each_workload():
+    assert goals.against(CELLS, goals.COMPILED) == {"a": 2.0, "b": 0.5}
+    assert goals.against(CELLS, goals.COMPILED, "PyTorch eager") == {"a": 4.0, "b": 1.0}
+
+
+def test_a_missed_goal_says_by_how_much():
+    found = told(inference=CELLS)
+    best = found["compiled inference over the best peer of each workload"]
+    assert (best.found, best.met) == ("1.00 over 2 workloads (33 % short)", False)
+    never = found["compiled inference never slower than the best peer"]
+    assert (never.found, never.met) == ("1 of 2 slower; least: 0.50 (b)", False)
+
+
+def test_a_met_goal_is_met():
+    found = told(inference=CELLS)["compiled inference over PyTorch eager"]
+    assert (found.found, found.met) == ("2.00 over 2 workloads", True)
+
+
+def test_memory_is_compared_process_by_process():
+    found = told(inference=CELLS)["peak memory of compiled inference over ONNX Runtime's"]
+    assert (found.found, found.met) == ("1 of 2 above; most: 2.00 (b); geometric mean 1.00", False)
+
+
+def test_what_was_not_measured_is_neither_met_nor_missed():
+    assert {goal.met for goal in goals.table({"inference": [], "training": []})} == {None}
+
+
+@pytest.mark.parametrize(("over", "met"), [(0.0599, True), (0.0601, False)])
+def test_the_import_has_sixty_milliseconds(over, met):
+    assert told(imports={"medtorch_over_numpy_median": over})["import medtorch over import numpy"].met is met
+
+
+@pytest.mark.parametrize(
+    ("wheel", "met"),
+    [
+        ({"bytes": 5_999_999, "native": True}, True),
+        ({"bytes": 6_000_000, "native": True}, False),
+        ({"bytes": 100_000, "native": False}, None),
+        ({"absent": "no compiler"}, None),
+    ],
+)
+def test_a_wheel_counts_with_its_native_kernels(wheel, met):
+    assert told(wheel=wheel)["size of the wheel"].met is met
