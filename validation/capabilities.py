@@ -17,6 +17,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE_PREFIX = "package:"
+PROGRAM_PREFIX = "program:"
 
 
 @dataclass(frozen=True)
@@ -29,8 +30,9 @@ class Probe:
 
 
 def is_known(capability: str) -> bool:
-    """Whether there is a probe of this name; `package:<import name>` asks for any optional Python package."""
-    return capability in _PROBES or (capability.startswith(PACKAGE_PREFIX) and len(capability) > len(PACKAGE_PREFIX))
+    """Whether there is a probe of this name; `package:<import name>` and `program:<command>` ask for any such thing."""
+    prefix, colon, name = capability.partition(":")
+    return capability in _PROBES or (prefix + colon in (PACKAGE_PREFIX, PROGRAM_PREFIX) and bool(name))
 
 
 def known() -> list[str]:
@@ -46,7 +48,15 @@ def probe(capability: str) -> Probe:
     """
     if capability.startswith(PACKAGE_PREFIX):
         return Probe(capability, *_package(capability.removeprefix(PACKAGE_PREFIX)))
+    if capability.startswith(PROGRAM_PREFIX):
+        return Probe(capability, *_program(capability.removeprefix(PROGRAM_PREFIX)))
     return Probe(capability, *_PROBES[capability]())
+
+
+def _program(name: str) -> tuple[bool, str]:
+    if shutil.which(name) is None:
+        return False, f"the program {name} is not installed"
+    return True, f"the program {name} is installed"
 
 
 def _package(name: str) -> tuple[bool, str]:

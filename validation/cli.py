@@ -22,6 +22,9 @@ from validation.findings import errors, warnings
 from validation.report import DIGESTS_FILE
 from validation.run import Options, run
 from validation.services import read_service, service_files
+from validation.signing.keys import new_private_key
+from validation.signing.sign import check_signatures, now, sign
+from validation.signing.trust import MEANINGS, ROLES, add_key, read_trust
 from validation.soup.draft import draft_record
 from validation.soup.related import related_items
 from validation.trace import TRACE_FILE
@@ -83,7 +86,29 @@ def _parser() -> argparse.ArgumentParser:
     make = commands.add_parser("verify", help="is this folder the report that was written?")
     make.add_argument("report", type=Path, metavar="DIR")
     make.add_argument("--digest", type=_sha256, metavar="HEX", help=f"the sha256 that `run` printed for {DIGESTS_FILE}")
+    make.add_argument(
+        "--trust",
+        type=Path,
+        metavar="FILE",
+        help="check the signatures too, against the keys of this file (trust.json)",
+    )
     make.set_defaults(command=_verify)
+
+    make = commands.add_parser("keygen", help="make a signing key; its public half goes into a trust file")
+    make.add_argument(
+        "key", type=Path, metavar="KEY.pem", help="where the private key goes: keep it out of every image"
+    )
+    make.add_argument("--trust", type=Path, required=True, metavar="FILE")
+    make.add_argument("--name", required=True, metavar="WHO", help="whose key it is; a person or a machine")
+    make.add_argument("--role", action="append", required=True, choices=ROLES)
+    make.set_defaults(command=_keygen)
+
+    make = commands.add_parser("sign", help="sign a report in one role, after verifying it")
+    make.add_argument("report", type=Path, metavar="DIR")
+    make.add_argument("--key", type=Path, required=True, metavar="KEY.pem")
+    make.add_argument("--role", required=True, choices=ROLES)
+    make.add_argument("--name", required=True, metavar="WHO", help="as in the trust file")
+    make.set_defaults(command=_sign)
 
     make = commands.add_parser("link", help="write into the trace which tests carry which marker")
     make.set_defaults(command=_link)
@@ -135,9 +160,35 @@ def _run(options: argparse.Namespace) -> int:
 
 def _verify(options: argparse.Namespace) -> int:
     report = verify(options.report, options.digest)
+    signatures = check_signatures(options.report, report, read_trust(options.trust), now()) if options.trust else None
     word = report["core"]["evaluation"]["verdict"]
     print(f"intact: {report['core']['service']['name']}, {report['volatile']['made_at']}, verdict {word}")
+    if signatures is None:
+        print("signatures were not checked (--trust): this shows what the report says, not who says so")
+    for one in signatures or []:
+        print(f"signed: {one.role:9} {one.name}, {one.signed_at}: {MEANINGS[one.role]} (key {one.key_id[:16]})")
     return EXIT_CODES[word]
+
+
+def _keygen(options: argparse.Namespace) -> int:
+    if options.trust.exists():
+        read_trust(options.trust)  # refused before a key is made that would be in no trust file
+    public = new_private_key(options.key, _passphrase())
+    print(f"key {add_key(options.trust, public, name=options.name, roles=tuple(options.role))}")
+    return PASS
+
+
+def _sign(options: argparse.Namespace) -> int:
+    report = verify(options.report)
+    path = sign(options.report, report, key=options.key, passphrase=_passphrase(), role=options.role, name=options.name)
+    print(f"{options.name} {MEANINGS[options.role]}: {path}")
+    return PASS
+
+
+def _passphrase() -> bytes | None:
+    """The passphrase of a private key comes from the environment, so that no list of processes shows it."""
+    text = os.environ.get("MEDTORCH_KEY_PASSPHRASE")
+    return None if text is None else text.encode()
 
 
 def _link(options: argparse.Namespace) -> int:

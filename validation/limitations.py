@@ -10,8 +10,8 @@ GENERAL = (
     date given. It says nothing about other devices, versions or data.""",
     """This report is evidence from a supplier's test run. Classification of the software, acceptance of risks and
     release are decisions of the manufacturer of the medical device.""",
-    """Nobody has signed this report: it is an unsigned draft. Its digests show whether a file was changed after the
-    run, but not by whom the report was made.""",
+    """This page cannot show who signed it. Signatures lie beside it, and `verify --trust` checks them; a report that
+    was not checked so is an unsigned draft, whatever it looks like.""",
 )
 
 

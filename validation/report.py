@@ -79,6 +79,7 @@ def make_report(folder: Path, context: Context) -> dict[str, Any]:
         "bundle": dict(context.bundle),
         "plan_sha256": plan_sha256,
         "trace_sha256": plan["trace_sha256"],
+        "signoff_roles": plan["request"]["signoff_roles"],
         "source": _source(context.root),
         "given_findings": given,
         "evaluation": evaluate(plan, plan_sha256, events, given),

@@ -13,10 +13,12 @@ from validation.html import render_html
 from validation.junit import render_junit
 from validation.report import DIGESTS_FILE, FILES, HTML_FILE, JUNIT_FILE, REPORT_FILE, read_run
 from validation.request import tool
+from validation.signing.sign import signature_names
+from validation.trace import fingerprint
 
 
 def verify(folder: Path, expected_digest: str | None = None) -> dict[str, Any]:
-    """The report of the folder, after every check.
+    """The report of the folder, after every check but that of its signatures (validation/signing).
 
     Raises    IntegrityError naming each file that is missing, added or changed, or saying what does not follow
     Requires  REQ-S-VAL-001
@@ -26,50 +28,64 @@ def verify(folder: Path, expected_digest: str | None = None) -> dict[str, Any]:
         report = json.loads((folder / REPORT_FILE).read_bytes())
         _consistent(folder, report)
     except (ValueError, KeyError, TypeError, OSError, AttributeError) as error:
-        raise IntegrityError(f"{REPORT_FILE}, plan or outcomes cannot be understood: {error!r}") from error
+        raise IntegrityError("I01", f"{REPORT_FILE}, plan or outcomes cannot be understood: {error!r}") from error
     return dict(report)
 
 
 def _files(folder: Path, expected_digest: str | None) -> None:
     if not (folder / DIGESTS_FILE).is_file():
-        raise IntegrityError(f"{folder} holds no {DIGESTS_FILE}: it is no validation report")
+        raise IntegrityError("I01", f"{folder} holds no {DIGESTS_FILE}: it is no validation report")
     if expected_digest is not None and file_sha256(folder / DIGESTS_FILE) != expected_digest:
-        raise IntegrityError(f"{DIGESTS_FILE} is not the one with the digest {expected_digest}")
+        raise IntegrityError("I03", f"{DIGESTS_FILE} is not the one with the digest {expected_digest}")
     try:
         recorded = json.loads((folder / DIGESTS_FILE).read_bytes())
     except ValueError as error:
-        raise IntegrityError(f"{DIGESTS_FILE} is no JSON: {error}") from error
+        raise IntegrityError("I01", f"{DIGESTS_FILE} is no JSON: {error}") from error
     if not isinstance(recorded, dict) or set(recorded) != set(FILES):
-        raise IntegrityError(f"{DIGESTS_FILE} must name exactly {', '.join(FILES)}")
+        raise IntegrityError("I01", f"{DIGESTS_FILE} must name exactly {', '.join(FILES)}")
     present = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
     problems = [f"{name} is missing" for name in sorted(set(FILES) - present)]
-    problems += [f"{name} was added" for name in sorted(present - set(FILES) - {DIGESTS_FILE})]
+    problems += [f"{name} was added" for name in sorted(present - set(FILES) - {DIGESTS_FILE} - signature_names())]
     intact = sorted(present & set(FILES))
     problems += [f"{name} was changed" for name in intact if file_sha256(folder / name) != recorded[name]]
     if problems:
-        raise IntegrityError("; ".join(problems))
+        raise IntegrityError("I02", "; ".join(problems))
 
 
 def _consistent(folder: Path, report: dict[str, Any]) -> None:
     core = report["core"]
     if report["core_sha256"] != digest(core):
-        raise IntegrityError(f"{REPORT_FILE}: core_sha256 is not the digest of its core")
+        raise IntegrityError("I04", f"{REPORT_FILE}: core_sha256 is not the digest of its core")
     plan, plan_sha256, events = read_run(folder)
     if core["plan_sha256"] != plan_sha256 or core["trace_sha256"] != plan["trace_sha256"]:
-        raise IntegrityError(f"{REPORT_FILE} belongs to another plan")
+        raise IntegrityError("I05", f"{REPORT_FILE} belongs to another plan")
+    if core["signoff_roles"] != plan["request"]["signoff_roles"]:
+        raise IntegrityError("I05", f"{REPORT_FILE} asks others to sign than its plan")
     if core["tool"] != plan["request"]["tool"] or core["bundle"]["sha256"] != plan["request"]["bundle_sha256"]:
-        raise IntegrityError(f"{REPORT_FILE} names another tool or bundle than its plan")
+        raise IntegrityError("I05", f"{REPORT_FILE} names another tool or bundle than its plan")
     again = evaluate(plan, plan_sha256, events, core["given_findings"])
     if again != core["evaluation"]:
         differing = ", ".join(key for key in again if again[key] != core["evaluation"].get(key)) or "entries added"
-        raise IntegrityError(f"{REPORT_FILE}: its result does not follow from the raw outcomes ({differing})")
+        raise IntegrityError("I06", f"{REPORT_FILE}: its result does not follow from the raw outcomes ({differing})")
+    _reviewed(plan, core["given_findings"])
     if core["tool"] == tool():
         _rendered(folder, report)
+
+
+def _reviewed(plan: dict[str, Any], findings: list[dict[str, Any]]) -> None:
+    """Each requirement is the one its history says was looked at, unless the report itself says that it is not."""
+    admitted = {entry["where"] for entry in findings if entry["rule"] in ("R11", "R17")}
+    for entry in plan["request"]["requirements"]:
+        if entry["id"] in admitted:
+            continue
+        now = fingerprint({**entry, "requires": {"capabilities": entry["capabilities"]}})
+        if now != entry["fingerprint"] or now != entry["history"][-1]["fingerprint"]:
+            raise IntegrityError("I08", f"{entry['id']} was changed without a review")
 
 
 def _rendered(folder: Path, report: dict[str, Any]) -> None:
     """Only the very tool that wrote the report can be expected to write it again byte for byte."""
     if (folder / HTML_FILE).read_bytes() != render_html(report).encode():
-        raise IntegrityError(f"{HTML_FILE} does not show what {REPORT_FILE} says")
+        raise IntegrityError("I07", f"{HTML_FILE} does not show what {REPORT_FILE} says")
     if (folder / JUNIT_FILE).read_bytes() != render_junit(report):
-        raise IntegrityError(f"{JUNIT_FILE} does not show what {REPORT_FILE} says")
+        raise IntegrityError("I07", f"{JUNIT_FILE} does not show what {REPORT_FILE} says")

@@ -67,6 +67,7 @@ def report(facts: dict[str, Any]) -> dict[str, Any]:
     software = {"name": EVIL, "version": "1", "license": EVIL, "used_in": [], "recorded": False, "review": "open"}
     core: dict[str, Any] = {
         "tool": {"name": "medtorch validation", "version": "0", "sha256": "0"},
+        "signoff_roles": ["executor"],
         "service": {
             "name": EVIL,
             "title": EVIL,
@@ -181,7 +182,7 @@ def test_the_verdict_stands_before_everything_and_the_limits_before_the_tables()
     assert (
         body.index('class="verdict FAIL"') < body.index('id="limits"') < body.index('id="open"') < body.index("<table>")
     )
-    assert page.count("unsigned draft") == 2
+    assert page.count("a draft until its signatures were checked") == 1
 
 
 @pytest.mark.requirement("REQ-F-VAL-007")
