@@ -45,6 +45,7 @@ class Context:
     root: Path
     service: Service
     bundle: Mapping[str, Any]
+    content: Mapping[str, Any] | None
     findings: Sequence[Finding]
     distributions: list[Installed]
     made_at: str
@@ -77,6 +78,7 @@ def make_report(folder: Path, context: Context) -> dict[str, Any]:
         "tool": plan["request"]["tool"],
         "service": _service(context.service),
         "bundle": dict(context.bundle),
+        "content": None if context.content is None else _content(context.content),
         "plan_sha256": plan_sha256,
         "trace_sha256": plan["trace_sha256"],
         "signoff_roles": plan["request"]["signoff_roles"],
@@ -105,6 +107,11 @@ def _service(service: Service) -> dict[str, Any]:
         "soup": {"replaces": None, **service.soup},
         "include": list(service.include),
     }
+
+
+def _content(content: Mapping[str, Any]) -> dict[str, Any]:
+    sizes = [int(text.split()[2]) for text in content["entries"].values() if text.startswith("f ")]
+    return {"sha256": content["sha256"], "files": len(content["entries"]), "bytes": sum(sizes)}
 
 
 def _capabilities(plan: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

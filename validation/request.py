@@ -14,8 +14,10 @@ from validation.version import VERSION
 TOOL = Path(__file__).resolve().parent
 
 
-def make_request(service: Service, trace: Trace, bundle: Mapping[str, Any]) -> dict[str, Any]:
-    """The request of a service's validation run."""
+def make_request(
+    service: Service, trace: Trace, bundle: Mapping[str, Any], content: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """The request of a service's validation run; `content` is what `seal` wrote of the image it runs in, if it does."""
     exclusions = service.exclusions()
     covered = scope(service, trace)
     inside = {requirement.id for requirement in covered}
@@ -25,6 +27,7 @@ def make_request(service: Service, trace: Trace, bundle: Mapping[str, Any]) -> d
         "tool": tool(),
         "service": service.name,
         "bundle_sha256": bundle["sha256"],
+        "content_sha256": None if content is None else content["sha256"],
         "acceptance": [dict(entry) for entry in service.acceptance],
         "signoff_roles": list(service.signoff_roles),
         "requirements": [_entry(requirement, exclusions.get(requirement.id)) for requirement in covered],

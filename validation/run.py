@@ -19,6 +19,7 @@ from validation.distributions import installed
 from validation.errors import UsageError
 from validation.execute import run_pytest
 from validation.findings import Finding
+from validation.image.content import read_content
 from validation.recorder import OUTCOMES_FILE, PLAN_FILE
 from validation.report import DIGESTS_FILE, OUTPUT_FILE, Context, write_report
 from validation.request import make_request
@@ -37,6 +38,7 @@ class Options:
     out: Path
     bundle: Path | None
     sha256: str | None
+    content: Path | None
     timeout_s: float
 
 
@@ -50,10 +52,11 @@ def run(root: Path, options: Options, say: Callable[[str], None]) -> dict[str, A
     service = load_service(root, options.service)
     bundle_path, expected = _bundle_of(root, service, options)
     trace = load_trace(root)
+    content = None if options.content is None else read_content(options.content)
     bundle = describe_bundle(bundle_path, expected)
     distributions = installed()
     findings = [*_relevant(static_findings(root, distributions), service), *bundle_findings(service.name, bundle)]
-    request = make_request(service, trace, bundle)
+    request = make_request(service, trace, bundle, content)
     say(f"{service.name}: {len(request['requirements'])} requirements, {len(request['required'])} tests")
     with new_directory(options.out, marker=DIGESTS_FILE) as folder:
         _run_tests(root, folder, request, _service_variables(service, bundle, bundle_path), options.timeout_s, say)
@@ -61,6 +64,7 @@ def run(root: Path, options: Options, say: Callable[[str], None]) -> dict[str, A
             root=root,
             service=service,
             bundle=bundle,
+            content=content,
             findings=findings,
             distributions=distributions,
             made_at=datetime.now(UTC).isoformat(timespec="seconds"),

@@ -59,6 +59,8 @@ def _consistent(folder: Path, report: dict[str, Any]) -> None:
     plan, plan_sha256, events = read_run(folder)
     if core["plan_sha256"] != plan_sha256 or core["trace_sha256"] != plan["trace_sha256"]:
         raise IntegrityError("I05", f"{REPORT_FILE} belongs to another plan")
+    if (core["content"] or {}).get("sha256") != plan["request"]["content_sha256"]:
+        raise IntegrityError("I05", f"{REPORT_FILE} names another content of the image than its plan")
     if core["signoff_roles"] != plan["request"]["signoff_roles"]:
         raise IntegrityError("I05", f"{REPORT_FILE} asks others to sign than its plan")
     if core["tool"] != plan["request"]["tool"] or core["bundle"]["sha256"] != plan["request"]["bundle_sha256"]:

@@ -200,6 +200,9 @@ def check_result(folder: Path) -> dict[str, Any]:
     if digest_of(core) != report["core_sha256"]:
         raise RefusedError("I04", "core_sha256 is wrong")
     request = plan["request"]
+    content = (core["content"] or {}).get("sha256")
+    if content != request["content_sha256"]:
+        raise RefusedError("I05", "report and plan name different images")
     same = (core["plan_sha256"], core["trace_sha256"], core["tool"], core["bundle"]["sha256"], core["signoff_roles"])
     if same != (plan_sha256, plan["trace_sha256"], request["tool"], request["bundle_sha256"], request["signoff_roles"]):
         raise RefusedError("I05", "report and plan do not belong together")
@@ -330,6 +333,7 @@ def expected_statement(folder: Path, report: dict[str, Any], signoff: dict[str, 
             "made_at": report["volatile"]["made_at"],
             "core_sha256": report["core_sha256"],
             "tool": core["tool"],
+            "content_sha256": (core["content"] or {}).get("sha256"),
             "required_roles": core["signoff_roles"],
             "signoff": {
                 "role": role,

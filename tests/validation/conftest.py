@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.validation.project import Project
-from validation import cli, run
+from validation import commands, run
 from validation.distributions import Installed
 
 
@@ -31,7 +31,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> list[Installed]:
         Installed("Alpha", "1.0", "First", "MIT", "py3-none-any", "a" * 64, (), ()),
         Installed("Beta_Two", "2.10", "Second", "Apache-2.0", "py3-none-any", "b" * 64, (), ()),
     ]
-    monkeypatch.setattr(cli, "installed", lambda: found)
+    monkeypatch.setattr(commands, "installed", lambda: found)
     monkeypatch.setattr(run, "installed", lambda: found)
     return found
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from tests.validation.project import Project
-from validation import cli
+from validation import commands
 from validation.atomic import new_directory, write_file
 from validation.cli import main
 from validation.errors import UsageError
 
-VALIDATION = Path(cli.__file__).parent
+VALIDATION = Path(commands.__file__).parent
 
 
 @pytest.mark.requirement("REQ-F-VAL-007")
@@ -21,7 +21,7 @@ VALIDATION = Path(cli.__file__).parent
     ("arguments", "message"),
     [
         ([], "the following arguments are required: COMMAND"),
-        (["sign"], "invalid choice: 'sign'"),
+        (["approve"], "invalid choice: 'approve'"),
         (["run"], "the following arguments are required: --service, --out"),
         (["run", "--service", "a", "--out", "b", "--sha256", "abc"], "must be 64 hexadecimal digits"),
         (["check", "--fast"], "unrecognized arguments: --fast"),
@@ -38,7 +38,7 @@ def test_a_crash_of_the_tool_is_no_verdict(project: Project, monkeypatch: pytest
     def broken(*arguments: object) -> None:
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr(cli, "check", broken)
+    monkeypatch.setattr(commands, "check", broken)
     assert project.command("check") == 3
     assert "the tool itself broke, this is no verdict" in capsys.readouterr().err
 

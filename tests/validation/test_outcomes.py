@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.validation.project import Project, requirement
-from validation import cli, run
+from validation import commands, run
 from validation.canonical import file_sha256
 
 pytestmark = pytest.mark.requirement("REQ-F-VAL-006")
@@ -186,7 +186,7 @@ def kinds(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(run, "installed", list)
-        patch.setattr(cli, "installed", list)
+        patch.setattr(commands, "installed", list)
         code, report = project.run("good")
     assert code == 1
     return project.out, report["core"]["evaluation"]

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from tests.validation.project import Project
-from validation import cli, run, verify_standalone
+from validation import commands, run, verify_standalone
 from validation.canonical import canonical_json, digest, file_sha256, readable_json
 from validation.cli import main
 from validation.distributions import Installed
@@ -44,7 +44,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     project.record_everything(found)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(run, "installed", lambda: found)
-        patch.setattr(cli, "installed", lambda: found)
+        patch.setattr(commands, "installed", lambda: found)
         assert project.run()[0] == 0
     shutil.copytree(project.out, folder / "report")
     for role, name in {**PEOPLE, "author": "A stranger"}.items():

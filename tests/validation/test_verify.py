@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.validation.project import Project
-from validation import cli, run
+from validation import commands, run
 from validation.canonical import digest, file_sha256, readable_json
 from validation.cli import main
 from validation.distributions import Installed
@@ -31,7 +31,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     project.edit("tests/test_all.py", "value + 1 > value", "value == 1")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(run, "installed", lambda: found)
-        patch.setattr(cli, "installed", lambda: found)
+        patch.setattr(commands, "installed", lambda: found)
         assert project.run()[0] == 1
     return project.out
 

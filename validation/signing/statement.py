@@ -43,5 +43,6 @@ def facts(report: Mapping[str, Any]) -> dict[str, Any]:
         "made_at": report["volatile"]["made_at"],
         "core_sha256": report["core_sha256"],
         "tool": core["tool"],
+        "content_sha256": None if core["content"] is None else core["content"]["sha256"],
         "required_roles": core["signoff_roles"],
     }

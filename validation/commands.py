@@ -1,0 +1,158 @@
+"""What each command of `python -m validation` does once its arguments are read; returns the exit code."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+from validation import edit
+from validation.atomic import write_file
+from validation.canonical import file_sha256, readable_json
+from validation.check import check
+from validation.collect import collect
+from validation.distributions import installed
+from validation.errors import EXIT_CODES, FAIL, PASS, UsageError
+from validation.findings import errors, warnings
+from validation.image.bind import bind, check_binding
+from validation.image.content import OUTSIDE, describe, walk
+from validation.image.layout import Layout
+from validation.report import DIGESTS_FILE
+from validation.run import Options, run
+from validation.services import read_service, service_files
+from validation.signing.keys import new_private_key
+from validation.signing.sign import check_signatures, now, sign
+from validation.signing.trust import MEANINGS, add_key, read_trust
+from validation.soup.draft import draft_record
+from validation.soup.related import related_items
+from validation.trace import TRACE_FILE
+from validation.verify import verify
+
+
+def check_command(options: argparse.Namespace) -> int:
+    found = check(_root(options), installed())
+    for finding in found:
+        print(finding)
+    print(f"{len(errors(found))} errors, {len(warnings(found))} warnings")
+    return FAIL if errors(found) else PASS
+
+
+def run_command(options: argparse.Namespace) -> int:
+    wanted = Options(
+        options.service, options.out.resolve(), options.bundle, options.sha256, options.content, options.timeout
+    )
+    report = run(_root(options), wanted, say=lambda line: print(line, flush=True))
+    evaluation = report["core"]["evaluation"]
+    for entry in evaluation["requirements"]:
+        if entry["state"] != "PASSED":
+            print(f"{entry['state']:14} {entry['id']} {entry['title']}: {entry['reason']}")
+    counts = ", ".join(f"{count} {state}" for state, count in evaluation["counts"].items() if count)
+    print(f"\n{evaluation['verdict']}: {counts}")
+    print(f"report  {options.out / 'report.html'}")
+    print(f"digest  {file_sha256(options.out / DIGESTS_FILE)}")
+    return EXIT_CODES[evaluation["verdict"]]
+
+
+def verify_command(options: argparse.Namespace) -> int:
+    report = verify(options.report, options.digest)
+    signatures = check_signatures(options.report, report, read_trust(options.trust), now()) if options.trust else None
+    word = report["core"]["evaluation"]["verdict"]
+    print(f"intact: {report['core']['service']['name']}, {report['volatile']['made_at']}, verdict {word}")
+    if signatures is None:
+        print("signatures were not checked (--trust): this shows what the report says, not who says so")
+    if options.image is not None:
+        if options.trust is None:
+            raise UsageError("--image needs --trust: who bound the report to the image?")
+        bound = check_binding(options.report, report, Layout(options.image), read_trust(options.trust), now())
+        print(f"bound to the image {bound}")
+    for one in signatures or []:
+        print(f"signed: {one.role:9} {one.name}, {one.signed_at}: {MEANINGS[one.role]} (key {one.key_id[:16]})")
+    return EXIT_CODES[word]
+
+
+def seal_command(options: argparse.Namespace) -> int:
+    outside = (*OUTSIDE, *(path.strip("/") for path in options.without))
+    content = describe(walk(options.root, outside))
+    write_file(options.out, readable_json(content))
+    print(f"content {content['sha256']}, {len(content['entries'])} files and links")
+    return PASS
+
+
+def bind_command(options: argparse.Namespace) -> int:
+    report = verify(options.report)
+    bound = bind(
+        options.report,
+        report,
+        Layout(options.image),
+        key=options.key,
+        passphrase=_passphrase(),
+        name=options.name,
+        at=now().isoformat(),
+    )
+    print(f"image {bound} is bound to {options.report}")
+    return PASS
+
+
+def keygen_command(options: argparse.Namespace) -> int:
+    if options.trust.exists():
+        read_trust(options.trust)  # refused before a key is made that would be in no trust file
+    public = new_private_key(options.key, _passphrase())
+    print(f"key {add_key(options.trust, public, name=options.name, roles=tuple(options.role))}")
+    return PASS
+
+
+def sign_command(options: argparse.Namespace) -> int:
+    report = verify(options.report)
+    path = sign(options.report, report, key=options.key, passphrase=_passphrase(), role=options.role, name=options.name)
+    print(f"{options.name} {MEANINGS[options.role]}: {path}")
+    return PASS
+
+
+def _passphrase() -> bytes | None:
+    """The passphrase of a private key comes from the environment, so that no list of processes shows it."""
+    text = os.environ.get("MEDTORCH_KEY_PASSPHRASE")
+    return None if text is None else text.encode()
+
+
+def link_command(options: argparse.Namespace) -> int:
+    root = _root(options)
+    for line in edit.link(root, collect(root)):
+        print(line)
+    return PASS
+
+
+def add_command(options: argparse.Namespace) -> int:
+    for path in options.files:
+        added, changed = edit.add(_root(options), path, by=options.by, date=_today())
+        print(f"{path.name}: {len(added)} added, {len(changed)} changed")
+    return PASS
+
+
+def review_command(options: argparse.Namespace) -> int:
+    print(edit.review(_root(options), options.requirement, by=options.by, date=_today(), reason=options.reason))
+    return PASS
+
+
+def soup_new_command(options: argparse.Namespace) -> int:
+    print(draft_record(_root(options), options.name, by=options.by, used_in=options.used_in, date=_today()))
+    return PASS
+
+
+def soup_services_command(options: argparse.Namespace) -> int:
+    services = [read_service(path) for path in service_files(_root(options))]
+    for name, versions in related_items(services).items():
+        for version, users in versions.items():
+            print(f"{name:22} {version:12} {', '.join(users)}")
+    return PASS
+
+
+def _root(options: argparse.Namespace) -> Path:
+    root: Path = options.root.resolve()
+    if not (root / TRACE_FILE).is_file():
+        raise UsageError(f"{root} holds no {TRACE_FILE}: give the checkout with --root")
+    return root
+
+
+def _today() -> str:
+    return datetime.now(UTC).date().isoformat()
