@@ -32,7 +32,8 @@
     ├── SaveError (OSError)             a file cannot be written, or is not to be overwritten
     ├── DataError (ValueError)          an image or a data set that cannot be used
     ├── ConfigError (ValueError)        a configuration that cannot be used
-    └── TrainingError (RuntimeError)    training cannot go on
+    ├── TrainingError (RuntimeError)    training cannot go on
+    └── StartupError (RuntimeError)     a service must not start: it is not what was validated
 
 Requires REQ-F-TEN-001
 """
@@ -177,6 +178,10 @@ class ConfigError(MedtorchError, ValueError):
 
 class TrainingError(MedtorchError, RuntimeError):
     """Training cannot go on."""
+
+
+class StartupError(MedtorchError, RuntimeError):
+    """A service must not start: it is not what was validated."""
 
 
 class BackendWarning(UserWarning):

@@ -39,6 +39,7 @@ class Lazy:
 
 COMMANDS = {
     "predict": Lazy("medtorch.cli.predict", "predict", "Classify or segment images with a bundle."),
+    "serve": Lazy("medtorch.cli.serve", "serve", "Answer over HTTP, in the image that was validated and no other."),
     "train": Lazy("medtorch.cli.train", "train", "Train a model as a YAML file describes, or go on where it stopped."),
     "bundle": Lazy("medtorch.cli.bundle", "bundle", "Create, verify and inspect bundles."),
     "convert": Lazy("medtorch.cli.convert", "convert", "Make a bundle of a PyTorch checkpoint, running nothing in it."),

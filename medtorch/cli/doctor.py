@@ -20,8 +20,9 @@ from medtorch.core.info import backend_info
 EXTRAS: dict[str, tuple[str, ...]] = {
     "imaging": ("pillow", "pydicom", "nibabel"),
     "cli": ("click", "rich"),
+    "serve": ("waitress",),
     "train": ("pyyaml", "matplotlib"),
-    "validation": ("pyyaml", "jsonschema", "jinja2", "pytest", "pytest-cov"),
+    "validation": ("pyyaml", "jsonschema", "jinja2", "pytest", "pytest-cov", "cryptography"),
     "bfloat16": ("ml_dtypes",),
     "cuda": ("cupy-cuda13x",),
 }

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from medtorch.errors import DataError, LoadError, MedtorchError, TrainingError
+from medtorch.errors import DataError, LoadError, MedtorchError, StartupError, TrainingError
 
 GOOD = 0
 NO = 1
@@ -19,7 +19,7 @@ INTERRUPTED = 130  # 128 + SIGINT, as shells say it
 
 def exit_code_of(error: MedtorchError) -> int:
     """3 for what was read, 1 for a training that cannot go on, 2 for what was asked for."""
-    if isinstance(error, (LoadError, DataError)):
+    if isinstance(error, (LoadError, DataError, StartupError)):
         return BAD_INPUT
     return NO if isinstance(error, TrainingError) else USAGE
 
