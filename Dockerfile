@@ -60,12 +60,14 @@ USER 10001:10001
 WORKDIR /opt/source
 COPY --from=tools /opt/tools /opt/tools
 COPY --chown=10001:10001 source/ ./
+# What the image holds, before anything runs in it; the service measures the same at its start.
+RUN /opt/tools/bin/python -m validation seal / --without /opt/tools --without /opt/source --without /evidence --out /evidence/content.json
 # The tests name bundles of their own: the defaults of the service must not reach them.
 ENV PATH=/opt/tools/bin:/opt/medtorch/bin:/usr/local/bin:/usr/bin:/bin HOME=/tmp MEDTORCH_SERVICE_BUNDLE=/opt/bundle MEDTORCH_BUNDLE= MEDTORCH_BUNDLE_SHA256=
 # Evidence is made anew in every build, never taken from a cache: STARTED differs each time.
 ARG STARTED
 ARG BUNDLE_SHA256
-RUN echo "validation of ${SERVICE}, started ${STARTED}"; code=0; python -m validation run --service "${SERVICE}" --sha256 "${BUNDLE_SHA256}" --out /evidence/report || code=$?; echo "$code" > /evidence/exit_code
+RUN echo "validation of ${SERVICE}, started ${STARTED}"; code=0; python -m validation run --service "${SERVICE}" --sha256 "${BUNDLE_SHA256}" --content /evidence/content.json --out /evidence/report || code=$?; echo "$code" > /evidence/exit_code
 
 # ---- evidence: the report alone, for `--target evidence --output` ------------------------------------------------------------
 FROM scratch AS evidence
@@ -82,3 +84,6 @@ RUN code="$(cat /evidence/exit_code)"; case "$code" in 0|2) ;; *) echo "validati
 # ---- final -------------------------------------------------------------------------------------------------------------------
 FROM runtime AS final
 COPY --from=gate /evidence/report/ /opt/evidence/
+# Empty where nobody has signed: `medtorch serve` then refuses to start.
+COPY signatures/ /opt/evidence/signatures/
+ENV MEDTORCH_EVIDENCE=/opt/evidence

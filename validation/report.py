@@ -110,8 +110,13 @@ def _service(service: Service) -> dict[str, Any]:
 
 
 def _content(content: Mapping[str, Any]) -> dict[str, Any]:
-    sizes = [int(text.split()[2]) for text in content["entries"].values() if text.startswith("f ")]
-    return {"sha256": content["sha256"], "files": len(content["entries"]), "bytes": sum(sizes)}
+    sizes = {path: int(text.split()[2]) for path, text in content["entries"].items() if text.startswith("f ")}
+    return {
+        "sha256": content["sha256"],
+        "files": len(content["entries"]),
+        "bytes": sum(sizes.values()),
+        "bytes_without_base": sum(size for path, size in sizes.items() if path.startswith("opt/")),
+    }
 
 
 def _capabilities(plan: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

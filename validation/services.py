@@ -14,7 +14,7 @@ from validation.schemas import schema_findings
 from validation.strict_yaml import load_yaml
 from validation.trace import Requirement, Trace
 
-DEFAULT_SIGNOFF = {"roles": ("executor", "reviewer", "approver")}
+DEFAULT_SIGNOFF = ("executor", "reviewer", "approver")
 OPEN = "open"
 FOLDER = "validation/services"
 
@@ -49,7 +49,7 @@ class Service:
     include: tuple[str, ...]
     not_applicable: tuple[Exclusion, ...]
     acceptance: tuple[Mapping[str, Any], ...]
-    signoff_roles: tuple[str, ...]
+    signoff_roles: tuple[str, ...] = DEFAULT_SIGNOFF
 
     def covers(self, identifier: str) -> bool:
         """Whether a requirement belongs to the service, applicable or not."""
@@ -136,5 +136,5 @@ def _service(data: Mapping[str, Any]) -> Service:
         include=tuple(data["requirements"]["include"]),
         not_applicable=tuple(Exclusion(**entry) for entry in data["requirements"]["not_applicable"]),
         acceptance=tuple(data["model_acceptance"]),
-        signoff_roles=tuple(data.get("signoff", DEFAULT_SIGNOFF)["roles"]),
+        signoff_roles=tuple(data["signoff"]["roles"]) if "signoff" in data else DEFAULT_SIGNOFF,
     )

@@ -6,6 +6,7 @@ Requires  REQ-F-SRV-001, REQ-S-SEC-011
 from __future__ import annotations
 
 import logging
+import signal
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,7 @@ def _listen(application: Application, host: str, port: int, threads: int) -> Non
     server = waitress.create_server(
         application, host=host, port=port, threads=threads, ident=None, max_request_body_size=1 << 30
     )
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a container is stopped so: end as on Ctrl-C, in order
     say(f"serving on http://{host}:{server.effective_port}")
     try:
         server.run()

@@ -16,6 +16,7 @@ from scripts.image.bundle import Bundle, bundle_of, place
 from scripts.image.context import lay_out
 from scripts.image.engine import Engine, find_engine
 from scripts.image.errors import ImageError
+from scripts.image.sign import bind_image, sign_report, start_time
 from scripts.image.wheels import gather
 from validation.canonical import file_sha256
 from validation.errors import ValidationError
@@ -38,6 +39,9 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--storage", type=Path, help="keep podman's and buildah's images in this folder")
     parser.add_argument("--tag", default="", help="name of the image (default: localhost/SERVICE:VERSION)")
     parser.add_argument("--evidence", type=Path, help="where the report goes (default: out/images/SERVICE)")
+    parser.add_argument(
+        "--keys", type=Path, help="sign with the keys in this folder (ROLE.pem, trust.json), made if it is not there"
+    )
     parser.add_argument("--reference", action="store_true", help="no native kernels: runs on the reference backend")
     return parser.parse_args(arguments)
 
@@ -65,7 +69,14 @@ def build(options: argparse.Namespace, bundle: Bundle, engine: Engine, tag: str,
     print(f"image: report in {evidence / 'report'}, verdict {verdict(evidence)}", flush=True)
     if (evidence / "exit_code").read_text(encoding="utf-8").strip() not in GOES_ON:
         raise ImageError(f"{options.service} was not validated, so there is no image; its report tells why")
+    if options.keys:
+        sign_report(evidence / "report", options.keys)
+        shutil.copytree(evidence / "report" / "signatures", CONTEXT / "signatures", dirs_exist_ok=True)
     engine.build(CONTEXT, tag, {**arguments, "REPORT_SHA256": file_sha256(evidence / "report" / "report.json")})
+    if options.keys:
+        layout = engine.save(tag, evidence / "layout")
+        print(f"image: bound {bind_image(evidence / 'report', layout, options.keys)}")
+        print(start_time(engine, tag, options.keys))
 
 
 def verdict(evidence: Path) -> str:

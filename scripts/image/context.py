@@ -27,6 +27,7 @@ def lay_out(context: Path) -> None:
     source.mkdir(parents=True)
     for name in SOURCES:
         _copy(Path(name), source / name)
+    (context / "signatures").mkdir()
     _copy(Path("Dockerfile"), context / "Dockerfile")
 
 

@@ -66,6 +66,25 @@ class Engine:
             raise ImageError(f"{self.name} does not know the image {tag}")
         return "sha256:" + found.strip().removeprefix("sha256:")
 
+    def save(self, tag: str, folder: Path) -> Path:
+        """Write the image as an OCI layout. Raises ImageError where the engine is not podman or buildah."""
+        commands = {
+            "podman": ["podman", "save", "--format", "oci-dir", "--output", str(folder), tag],
+            "buildah": ["buildah", "push", tag, f"oci:{folder}"],
+        }
+        if self.name not in commands:
+            raise ImageError(f"{self.name} cannot write an OCI layout: use podman or buildah to bind an image")
+        self._run(commands[self.name])
+        return folder
+
+    def run(self, arguments: list[str]) -> tuple[int, str]:
+        """Run a container to its end: exit code, and what it said on stderr."""
+        command = ["podman" if self.name == "buildah" else self.name, "run", *arguments]
+        done = subprocess.run(
+            command, env=self._environment(), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        )
+        return done.returncode, done.stderr
+
     def _environment(self) -> dict[str, str]:
         return {**os.environ, "DOCKER_BUILDKIT": "1", **self.settings}
 

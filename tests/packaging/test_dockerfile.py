@@ -48,6 +48,8 @@ def test_the_final_image_is_the_validated_runtime_and_its_report():
     assert stages()["final"].strip().splitlines() == [
         "FROM runtime AS final",
         "COPY --from=gate /evidence/report/ /opt/evidence/",
+        "COPY signatures/ /opt/evidence/signatures/",
+        "ENV MEDTORCH_EVIDENCE=/opt/evidence",
     ]
     assert list(stages())[-1] == "final"
     assert stages()["validate"].startswith("FROM runtime AS validate")

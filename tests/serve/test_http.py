@@ -79,7 +79,7 @@ def test_a_segmenter_answers_the_mask_as_a_picture(bundles):
         ({"method": "POST", "path": "/predict", "CONTENT_LENGTH": "-1"}, "411 Length Required", "Content-Length"),
         ({"method": "POST", "path": "/predict", "CONTENT_LENGTH": "9999999"}, "413", "may have 1048576 bytes"),
         ({"method": "POST", "path": "/predict", "CONTENT_LENGTH": "9"}, "400 Bad Request", "ended after 0 of 9 bytes"),
-        ({"method": "POST", "path": "/predict", "body": b"no image"}, "422", "not an image file"),
+        ({"method": "POST", "path": "/predict", "body": b"no image"}, "422", "not a PNG, JPEG"),
         ({"method": "POST", "path": "/predict", "body": encode_png(PICTURE)[:-30]}, "422", ""),
     ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -48,11 +49,11 @@ class Place:
         for role in self.report["core"]["signoff_roles"]:
             self.sign(role)
 
-    def sign(self, role: str, *, key: str | None = None, **changes: Any) -> None:
+    def sign(self, role: str, changes: Mapping[str, str] | None = None, *, key: str | None = None) -> None:
         statement = make_statement(
             self.report, file_sha256(self.evidence / "digests.json"), role=role, name=PEOPLE[role], signed_at=now()
         )
-        statement["predicate"]["signoff"] |= changes
+        statement["predicate"]["signoff"] |= changes or {}
         private = read_private_key(self.key(key or role), None)
         payload = canonical_json(statement)
         envelope = Envelope(payload, key_id(public_bytes(private)), private.sign(pre_authentication(payload)))

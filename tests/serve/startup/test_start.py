@@ -71,11 +71,11 @@ def break_the_signature(place):
 
 
 def sign_as_somebody_else(place):
-    place.sign("reviewer", name="Somebody else")
+    place.sign("reviewer", {"name": "Somebody else"})
 
 
 def sign_another_role(place):
-    place.sign("reviewer", role="executor")
+    place.sign("reviewer", {"role": "executor"})
 
 
 def older_report(place):
@@ -83,7 +83,7 @@ def older_report(place):
 
 
 def signed_in_the_future(place):
-    place.sign("reviewer", signed_at=(datetime.now(UTC) + timedelta(days=1)).isoformat())
+    place.sign("reviewer", {"signed_at": (datetime.now(UTC) + timedelta(days=1)).isoformat()})
 
 
 def replay_signatures_on_another_report(place):
