@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from medtorch.nn.utils import rnn as rnn
 from medtorch.nn.utils.clip_grad import clip_grad_norm_ as clip_grad_norm_
 from medtorch.nn.utils.clip_grad import clip_grad_value_ as clip_grad_value_
 from medtorch.nn.utils.clip_grad import get_total_norm as get_total_norm
