@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import fnmatch
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
+from types import ModuleType
 from typing import Any
 
 from medtorch.errors import ArgumentError, UnsupportedError
@@ -23,6 +24,7 @@ from medtorch.models import (
     inception,
     lenet,
     maxvit,
+    medical,
     meshnet,
     mnasnet,
     mobilenetv2,
@@ -47,6 +49,9 @@ Builder = Callable[..., Module]
 
 _BUILDERS: dict[str, Builder] = {
     "alexnet": alexnet.alexnet,
+    "attention_unet": medical.AttentionUnet,
+    "basic_unet": medical.BasicUNet,
+    "basic_unet_plus_plus": medical.BasicUNetPlusPlus,
     "cifar_resnet20": cifar_resnet.cifar_resnet20,
     "cifar_resnet32": cifar_resnet.cifar_resnet32,
     "cifar_resnet44": cifar_resnet.cifar_resnet44,
@@ -63,6 +68,7 @@ _BUILDERS: dict[str, Builder] = {
     "densenet161": densenet.densenet161,
     "densenet169": densenet.densenet169,
     "densenet201": densenet.densenet201,
+    "dynunet": medical.DynUNet,
     "efficientnet_b0": efficientnet.efficientnet_b0,
     "efficientnet_b1": efficientnet.efficientnet_b1,
     "efficientnet_b2": efficientnet.efficientnet_b2,
@@ -92,6 +98,8 @@ _BUILDERS: dict[str, Builder] = {
     "mobilenet_v2": mobilenetv2.mobilenet_v2,
     "mobilenet_v3_large": mobilenetv3.mobilenet_v3_large,
     "mobilenet_v3_small": mobilenetv3.mobilenet_v3_small,
+    "monai_unet": medical.UNet,
+    "monai_vit": medical.ViT,
     "pnet": pnet.pnet,
     "r2plus1d_18": video_resnet.r2plus1d_18,
     "r3d_18": video_resnet.r3d_18,
@@ -118,6 +126,9 @@ _BUILDERS: dict[str, Builder] = {
     "resnext50_32x4d": resnet.resnext50_32x4d,
     "resnext101_32x8d": resnet.resnext101_32x8d,
     "resnext101_64x4d": resnet.resnext101_64x4d,
+    "segresnet": medical.SegResNet,
+    "segresnet_ds": medical.SegResNetDS,
+    "segresnet_vae": medical.SegResNetVAE,
     "shufflenet_v2_x0_5": shufflenetv2.shufflenet_v2_x0_5,
     "shufflenet_v2_x1_0": shufflenetv2.shufflenet_v2_x1_0,
     "shufflenet_v2_x1_5": shufflenetv2.shufflenet_v2_x1_5,
@@ -127,11 +138,13 @@ _BUILDERS: dict[str, Builder] = {
     "swin_b": swin_transformer.swin_b,
     "swin_s": swin_transformer.swin_s,
     "swin_t": swin_transformer.swin_t,
+    "swin_unetr": medical.SwinUNETR,
     "swin_v2_b": swin_transformer.swin_v2_b,
     "swin_v2_s": swin_transformer.swin_v2_s,
     "swin_v2_t": swin_transformer.swin_v2_t,
     "tinyvgg": tinyvgg.tinyvgg,
     "unet": unet.unet,
+    "unetr": medical.UNETR,
     "vgg11": vgg.vgg11,
     "vgg11_bn": vgg.vgg11_bn,
     "vgg13": vgg.vgg13,
@@ -145,38 +158,66 @@ _BUILDERS: dict[str, Builder] = {
     "vit_h_14": vision_transformer.vit_h_14,
     "vit_l_16": vision_transformer.vit_l_16,
     "vit_l_32": vision_transformer.vit_l_32,
+    "vnet": medical.VNet,
     "wide_resnet50_2": resnet.wide_resnet50_2,
     "wide_resnet101_2": resnet.wide_resnet101_2,
     "wnet": wnet.wnet,
 }
 
 
-def list_models(include: str | Iterable[str] | None = None, exclude: str | Iterable[str] | None = None) -> list[str]:
-    """The names that get_model takes, sorted; `include` and `exclude` are shell patterns."""
+def list_models(
+    module: ModuleType | None = None,
+    include: str | Iterable[str] | None = None,
+    exclude: str | Iterable[str] | None = None,
+) -> list[str]:
+    """The names that get_model takes, sorted; those of builders in `module`, by shell patterns.
+
+    Raises    ArgumentError for a `module` that is none
+    """
+    if module is not None and not isinstance(module, ModuleType):
+        raise ArgumentError(f"list_models: module must be a module, got {module!r}; patterns go to include and exclude")
     wanted, unwanted = _patterns(include, ("*",)), _patterns(exclude, ())
-    return sorted(n for n in _BUILDERS if _matches(n, wanted) and not _matches(n, unwanted))
+    return sorted(
+        n
+        for n, builder in _BUILDERS.items()
+        if (module is None or _lives_in(builder, module)) and _matches(n, wanted) and not _matches(n, unwanted)
+    )
 
 
 def get_model_builder(name: str) -> Builder:
-    """The function that builds `name`. Raises ArgumentError for an unknown name, with the nearest ones."""
-    if name not in _BUILDERS:
+    """What builds `name`, in large or small letters. Raises ArgumentError for an unknown name, with the known ones."""
+    if name.lower() not in _BUILDERS:
         raise ArgumentError(f"get_model: unknown model {name!r}; have {', '.join(list_models())}")
-    return _BUILDERS[name]
+    return _BUILDERS[name.lower()]
 
 
 def get_model(name: str, *, weights: None = None, **config: Any) -> Module:
     """A new model with fresh weights; `config` goes to its builder.
 
+    `num_classes` is understood by all: of a builder that calls them so, it is out_channels or classes.
     Raises    ArgumentError for an unknown name or argument; UnsupportedError if `weights` are asked for
     """
     builder = get_model_builder(name)
     if weights is not None:
         raise UnsupportedError(f"get_model: no weights come with medtorch; load a bundle, or a checkpoint into {name}")
+    signature = inspect.signature(builder)
+    told = _with_origins_name(config, signature.parameters)
     try:
-        inspect.signature(builder).bind(**config)
+        signature.bind(**told)
     except TypeError as wrong:
-        raise ArgumentError(f"get_model: {name}{inspect.signature(builder)}: {wrong}") from wrong
-    return builder(**config)
+        raise ArgumentError(f"get_model: {name}{signature}: {wrong}") from wrong
+    return builder(**told)
+
+
+def _with_origins_name(config: dict[str, Any], taken: Container[str]) -> dict[str, Any]:
+    name = next((n for n in ("out_channels", "classes") if n in taken), None)
+    if "num_classes" not in config or "num_classes" in taken or name is None or name in config:
+        return config
+    return {name if k == "num_classes" else k: v for k, v in config.items()}
+
+
+def _lives_in(builder: Builder, module: ModuleType) -> bool:
+    return module.__name__ in (builder.__module__, builder.__module__.rpartition(".")[0])
 
 
 def _patterns(given: str | Iterable[str] | None, default: tuple[str, ...]) -> tuple[str, ...]:

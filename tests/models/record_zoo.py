@@ -1,6 +1,7 @@
-"""Record what torchvision's models give: `python -m tests.models.record_zoo family ...`, with torch and torchvision.
+"""Record what the origins' models give: `python -m tests.models.record_zoo family ...`, with torch and the origin.
 
-Keeps what is recorded of other families. medtorch's own models are not looked at.
+A family is the middle of the name of a test file, `test_FAMILY.py` here or in a folder (`medical.networks`). Keeps what
+is recorded of other families. medtorch's own models are not looked at.
 """
 
 from __future__ import annotations
@@ -37,25 +38,34 @@ def load_torchvision() -> Any:
     return module
 
 
+def tests_of(family: str) -> Any:
+    """The test file of a family."""
+    *folders, name = family.split(".")
+    return importlib.import_module(".".join(["tests", "models", *folders, f"test_{name}"]))
+
+
 def record(family: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The keys of all models of a family, and the measured cases."""
+    """The keys of all models of a family that can be built by name alone, and the measured cases."""
     torch, torchvision = importlib.import_module("torch"), load_torchvision()
-    tests = importlib.import_module(f"tests.models.test_{family}")
+    tests = tests_of(family)
     models = {}
     _compute_widths_of_regnets(torch, torchvision)
-    for name in tests.NAMES:
+    for name in getattr(tests, "NAMES", ()):
         with torch.device("meta"):
             state = zoo.torchvision_model(zoo.Case(name, ()), torchvision).state_dict()
         models[name] = {"family": family, "keys": zoo.keys(state), "size": zoo.size(state)}
+    build = getattr(tests, "origin", lambda case: zoo.torchvision_model(case, torchvision))
     cases = {}
     for case in tests.CASES:
-        model = zoo.torchvision_model(case, torchvision).double()
-        state = model.state_dict()
+        model = build(case)
+        kept = {"family": family, "keys": zoo.keys(model.state_dict())}
+        state = model.double().state_dict()
         arrays = zoo.filled(state, case.gain)
         for key, entry in state.items():
             if key in arrays:
                 entry.copy_(torch.from_numpy(arrays[key]))
-        cases[case.id] = zoo.measure(model.train(case.train), torch.from_numpy(zoo.image(case)), torch.from_numpy)
+        found = zoo.measure(model.train(case.train), torch.from_numpy(zoo.image(case)), torch.from_numpy)
+        cases[case.id] = found if hasattr(tests, "NAMES") else {**kept, **found}
     return models, cases
 
 
@@ -75,12 +85,15 @@ def main(families: list[str]) -> None:
     """Record `families` and write them beside the others."""
     torch, torchvision = importlib.import_module("torch"), load_torchvision()
     kept = zoo.recorded() if zoo.RECORDED.exists() else {"models": {}, "cases": {}}
-    kept["versions"] = {"torchvision": torchvision.__version__, "torch": torch.__version__}
+    kept["versions"] = kept.get("versions", {}) | {"torchvision": torchvision.__version__, "torch": torch.__version__}
     for family in families:
         models, cases = record(family)
         ours = {n for n, e in kept["models"].items() if e["family"] == family}
         kept["models"] = {n: e for n, e in kept["models"].items() if n not in ours} | models
-        kept["cases"] = {c: e for c, e in kept["cases"].items() if c.split()[0] not in ours} | cases
+        kept["cases"] = {
+            c: e for c, e in kept["cases"].items() if c.split()[0] not in ours and e.get("family") != family
+        } | cases
+        kept["versions"] |= getattr(tests_of(family), "versions", dict)()
     zoo.RECORDED.write_text(json.dumps(kept, indent=0) + "\n")
 
 

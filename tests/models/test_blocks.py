@@ -76,7 +76,7 @@ def test_windows_are_cut_and_joined():
 
 
 def test_pixels_that_rolling_brought_together_do_not_see_each_other():
-    apart = strangers(4, 4, (2, 2), (1, 1))
+    apart = strangers((4, 4), (2, 2), (1, 1))
     assert not apart[0].any(), "the first window was whole before"
     assert (apart[3][~np.eye(4, dtype=bool)] == -100).all(), "the last one holds a pixel of each corner"
     assert (apart[1] == np.where(np.arange(4)[:, None] % 2 == np.arange(4)[None] % 2, 0.0, -100.0)).all()
@@ -95,7 +95,7 @@ def test_impossible_blocks_are_refused():
         StochasticDepth(1.5, "row")
     with pytest.raises(ArgumentError, match="StochasticDepth: mode must be 'row' or 'batch', got 'column'"):
         StochasticDepth(0.5, "column")
-    with pytest.raises(ArgumentError, match="window_size and shift_size need 2 numbers"):
+    with pytest.raises(ArgumentError, match="window_size and shift_size need as many numbers"):
         ShiftedWindowAttention(8, (3,), (1, 1), 2)
     with pytest.raises(ArgumentError, match="IntermediateLayers: the model has no member layer9"):
         IntermediateLayers(nn.Sequential(nn.ReLU()), {"layer9": "out"})

@@ -6,7 +6,7 @@ import pytest
 
 import medtorch
 from medtorch.errors import ArgumentError, UnsupportedError
-from medtorch.models import get_model, list_models
+from medtorch.models import get_model, get_model_builder, list_models, medical, vgg
 from tests.models import zoo
 
 pytestmark = pytest.mark.requirement("REQ-F-MOD-001")
@@ -31,7 +31,8 @@ HEAVY = {"resnet101", "resnet152", "resnext101_32x8d", "resnext101_64x4d", "wide
 
 
 def test_every_listed_model_has_its_shapes_written_down():
-    assert set(list_models()) == set(SHAPES) | set(zoo.recorded()["models"])
+    recorded = zoo.recorded()
+    assert set(list_models()) == set(SHAPES) | set(recorded["models"]) | {case.split()[0] for case in recorded["cases"]}
 
 
 @pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow if n in HEAVY else ()) for n in SHAPES])
@@ -44,12 +45,32 @@ def test_a_model_gives_the_shape_it_should(name):
 
 
 def test_names_are_listed_by_pattern():
-    assert list_models("resnet1*") == ["resnet101", "resnet152", "resnet18"]
-    assert list_models("resnet*", exclude=["*1*"]) == ["resnet34", "resnet50"]
+    assert list_models(include="resnet1*") == ["resnet101", "resnet152", "resnet18"]
+    assert list_models(include="resnet*", exclude=["*1*"]) == ["resnet34", "resnet50"]
+    with pytest.raises(
+        ArgumentError, match="list_models: module must be a module, got 'resnet'; patterns go to include"
+    ):
+        list_models("resnet")
+
+
+def test_names_are_listed_by_module():
+    assert list_models(vgg) == [f"vgg{n}{bn}" for n in (11, 13, 16, 19) for bn in ("", "_bn")]
+    assert {"unetr", "segresnet"} < set(list_models(medical))
+    assert "resnet18" not in list_models(medical)
+
+
+def test_letters_of_a_name_may_be_large():
+    assert get_model_builder("ResNet18") is get_model_builder("resnet18")
+
+
+def test_num_classes_is_understood_by_all():
+    assert get_model("vnet", spatial_dims=2, num_classes=3).out_tr.conv2.out_channels == 3
+    with pytest.raises(ArgumentError, match="got an unexpected keyword argument 'num_classes'"):
+        get_model("vnet", num_classes=3, out_channels=3)
 
 
 def test_unknown_names_arguments_and_weights_are_refused():
-    with pytest.raises(ArgumentError, match="get_model: unknown model 'resnet19'; have alexnet, cifar_resnet110, "):
+    with pytest.raises(ArgumentError, match="get_model: unknown model 'resnet19'; have alexnet, attention_unet, "):
         get_model("resnet19")
     with pytest.raises(ArgumentError, match="got an unexpected keyword argument 'classes'"):
         get_model("lenet", classes=3)

@@ -1,7 +1,8 @@
-"""What the tests of torchvision's architectures share: cases, weights that need no random numbers, and measuring.
+"""What the tests of architectures share: cases, weights that need no random numbers, and measuring.
 
-Everything recorded comes from torchvision (versions in recorded_zoo.json), made by tests/models/record_zoo.py. The same
-measuring runs on both sides, so it knows tensors only by what torch and medtorch have in common.
+Everything recorded comes from the origin of the architecture, torchvision, MONAI or segmentation_models_pytorch
+(versions in recorded_zoo.json), made by tests/models/record_zoo.py. The same measuring runs on both sides, so it knows
+tensors only by what torch and medtorch have in common.
 """
 
 from __future__ import annotations
@@ -91,9 +92,14 @@ def size(state: Mapping[str, Any]) -> int:
 
 
 def outputs(out: Any) -> list[Any]:
-    """The tensors of an output: one, a tuple of several or None, or a dict by name."""
-    found = list(out.values()) if isinstance(out, Mapping) else list(out) if isinstance(out, tuple) else [out]
-    return [x for x in found if x is not None]
+    """The tensors of an output: one, or nested tuples, lists and dicts by name of several or None."""
+    if out is None:
+        return []
+    if isinstance(out, Mapping):
+        return [x for part in out.values() for x in outputs(part)]
+    if isinstance(out, (list, tuple)):
+        return [x for part in out for x in outputs(part)]
+    return [out]
 
 
 def measure(model: Any, x: Any, like: Any) -> dict[str, Any]:
@@ -172,8 +178,11 @@ def built(case: Case, dtype: Any) -> Any:
 
 
 def check_recorded(case: Case) -> None:
-    """Outputs in float32 and float64, and gradients in float64, are those recorded from torchvision."""
+    """Outputs in float32 and float64, and gradients in float64, are those recorded; keys too where cases have them."""
     expected = recorded()["cases"][case.id]
+    if "keys" in expected:
+        with nn.init.skip_init():
+            assert keys(get_model(case.name, **case.config).state_dict()) == expected["keys"]
     for name in ("float64", "float32"):
         dtype = medtorch.float64 if name == "float64" else medtorch.float32
         model, x = built(case, dtype), medtorch.tensor(image(case), dtype=dtype)
@@ -184,6 +193,17 @@ def check_recorded(case: Case) -> None:
         with medtorch.no_grad():
             values = [y.double().numpy() for y in outputs(model(x))]
         assert _gap([[_project(v, k) for k in range(8)] for v in values], expected) <= TOLERANCE["float32"]
+
+
+def check_compiled(case: Case) -> None:
+    """What medtorch.compile makes of the model gives the model's outputs, to what fusing may round."""
+    model, x = built(case, medtorch.float32).eval(), medtorch.tensor(image(case), dtype=medtorch.float32)
+    with medtorch.no_grad():
+        expected = outputs(model(x))
+    found = outputs(medtorch.compile(model, x)(x))
+    assert len(found) == len(expected)
+    for a, b in zip(found, expected, strict=True):
+        assert np.abs(a.numpy() - b.numpy()).max() <= 1e-5 * max(1.0, float(b.abs().max()))
 
 
 def compare(found: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
@@ -203,7 +223,11 @@ def _gap(projections: Any, expected: Mapping[str, Any]) -> float:
 def check_torchvision(case: Case, torch: Any, torchvision: Any) -> None:
     """torchvision's own random weights load strictly; outputs and each parameter's gradient are its own."""
     torch.manual_seed(0)
-    theirs = torchvision_model(case, torchvision)
+    check_origin(case, torch, torchvision_model(case, torchvision))
+
+
+def check_origin(case: Case, torch: Any, theirs: Any) -> None:
+    """The weights of the origin's model load strictly; outputs and each parameter's gradient are its own."""
     theirs.train(case.train)
     with nn.init.skip_init():
         ours = get_model(case.name, **case.config)

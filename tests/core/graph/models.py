@@ -49,13 +49,18 @@ _SLOW: dict[str, tuple[int, ...]] = {
 }
 
 
+def by_name_alone() -> list[str]:
+    """The names of architectures in a file of their own; tests/models compiles those of rooms, with configurations."""
+    return [name for name in list_models() if get_model_builder(name).__module__.count(".") == 2]
+
+
 def _family(name: str) -> str:
     return str(get_model_builder(name).__module__)
 
 
 def _inputs() -> dict[str, tuple[int, ...]]:
     """The models above, and the first of every architecture of the registry that none of them belongs to."""
-    listed = list_models()
+    listed = by_name_alone()
     found = {name: shape for name, shape in {**_QUICK, **_SLOW}.items() if name in listed}
     known = {_family(name) for name in found}
     for name in listed:
