@@ -97,7 +97,8 @@ def measure(
             quiet()
         _take_turns(ready, found, plan)
         for name, worker in ready.items():
-            found[name].facts |= _safe(worker, plan, do="memory")
+            if "failed" not in found[name].facts:
+                found[name].facts |= _safe(worker, plan, do="memory")
     return found
 
 

@@ -15,17 +15,16 @@ def eager(job: Job) -> Run:
 
 
 def compiled(job: Job) -> Run:
-    return _compiled(job)
+    return _compiled(job, "defaults")
 
 
 def compiled_fast(job: Job) -> Run:
-    return _compiled(job, algorithms="fast")
+    medtorch.set_cpu_algorithms("fast")
+    return _compiled(job, "fast algorithms")
 
 
-def _compiled(job: Job, **options: Any) -> Run:
-    model = medtorch.compile(_model(job), medtorch.from_numpy(job.input()), **options)
-    told = ", ".join(f"{key}={value}" for key, value in options.items())
-    return _run(model, job, told or "defaults")
+def _compiled(job: Job, about: str) -> Run:
+    return _run(medtorch.compile(_model(job), medtorch.from_numpy(job.input())), job, about)
 
 
 def _run(model: Any, job: Job, about: str) -> Run:

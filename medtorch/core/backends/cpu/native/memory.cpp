@@ -7,8 +7,26 @@
 #include <mutex>
 #include <new>
 
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#endif
+
 namespace medtorch {
 namespace {
+
+// Blocks are larger than what was asked for, and kept when they are given back. A build that watches addresses must not take
+// the rest of a block, or one that was given back, for memory that may be touched.
+void forbid([[maybe_unused]] const void* memory, [[maybe_unused]] std::size_t bytes) noexcept {
+#if defined(__SANITIZE_ADDRESS__)
+  __asan_poison_memory_region(memory, bytes);
+#endif
+}
+
+void allow([[maybe_unused]] const void* memory, [[maybe_unused]] std::size_t bytes) noexcept {
+#if defined(__SANITIZE_ADDRESS__)
+  __asan_unpoison_memory_region(memory, bytes);
+#endif
+}
 
 constexpr std::size_t header = 64, huge = std::size_t{2} << 20;
 constexpr int classes = 4 * 48;
@@ -42,6 +60,7 @@ void let_go() { guard.unlock(); }
 const int registered = pthread_atfork(hold, let_go, let_go);
 
 void to_system(Block* block) noexcept {
+  allow(block, block->size);
   if (block->size >= huge) munmap(block, block->size);
   else std::free(block);
 }
@@ -96,12 +115,16 @@ void* take_memory(std::size_t bytes) {
   }
   block->size = size;
   block->size_class = c;
-  return reinterpret_cast<char*>(block) + header;
+  char* const memory = reinterpret_cast<char*>(block) + header;
+  allow(memory, bytes);
+  forbid(memory + bytes, size - header - bytes);
+  return memory;
 }
 
 void give_memory(void* memory) noexcept {
   auto* block = reinterpret_cast<Block*>(static_cast<char*>(memory) - header);
   const std::lock_guard<std::mutex> lock(guard);
+  forbid(memory, block->size - header);
   in_use -= static_cast<Index>(block->size);
   kept += static_cast<Index>(block->size);
   block->next = free_blocks[block->size_class];

@@ -1,0 +1,66 @@
+"""Every architecture has the same bits on every kernel set, for any number of threads, at any place of any batch."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import medtorch
+from medtorch.core import backends
+from tests.core.backends.cpu.conftest import native, sets
+from tests.core.graph.models import INPUTS, NAMES, image, zoo
+from tests.core.ops.bits import digest
+from tests.models.bits import BATCHES, answers, batch, model_digests
+
+pytestmark = pytest.mark.requirement("REQ-F-CMP-008", "REQ-F-OPS-301")
+
+__all__ = ["native", "sets"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_kernel_sets_and_threads_change_no_bit(name, native, sets, monkeypatch):
+    found = {}
+    for kernels in sets:
+        monkeypatch.setattr(backends, "_cpu", lambda kernels=kernels: kernels)
+        for threads in (1, 2, 3, 7) if kernels is sets[-1] else (2,):
+            native.set_thread_count(threads)
+            found[kernels.set.name, threads] = model_digests(name)
+    first = next(iter(found.values()))
+    assert {where: digests for where, digests in found.items() if digests != first} == {}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_eager_and_compiled_without_rewrites_are_one(name, native, sets):
+    digests = model_digests(name)
+    assert digests["eager"] == digests["unfolded"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_sample_is_alone_in_every_batch(name, native, sets):
+    model, x = zoo(name), image((1, *INPUTS[name][1:]))
+    for run in (model, medtorch.compile(model, x)):
+        alone = digest(answers(run, x))
+        for size, place in BATCHES:
+            many = answers(run, batch(x, size, place))
+            assert digest([y[place : place + 1] for y in many]) == alone, (run, size, place)
+
+
+def test_a_process_told_which_kernel_set_gives_the_same_digests(native, sets):
+    names = ["lenet", "unet", "cifar_resnet20"]
+    found = {}
+    for kernels in sets:
+        for threads in ("1", "3"):
+            environment = {**os.environ, "MEDTORCH_CPU_ISA": kernels.set.name, "MEDTORCH_NUM_THREADS": threads}
+            done = subprocess.run(
+                [sys.executable, "-m", "tests.models.bits", *names],
+                env=environment, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True,
+            )  # fmt: skip
+            found[kernels.set.name, threads] = json.loads(done.stdout)
+    first = next(iter(found.values()))
+    assert set(first) == set(names)
+    assert {where for where, digests in found.items() if digests != first} == set()
