@@ -9,6 +9,7 @@ Requires  REQ-F-OPS-001
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
+from types import ModuleType
 from typing import Any, ClassVar, Protocol
 
 from medtorch.core.dtypes import dtype
@@ -20,6 +21,9 @@ Array = Any
 
 class Kernels(Protocol):
     """Every kernel that ops may call, by family."""
+
+    native: ModuleType | None
+    """The module that writes down native jobs and runs them again; None where kernels run from Python alone."""
 
     def quiet(self) -> AbstractContextManager[Any]: ...
 

@@ -12,9 +12,12 @@ import numpy as np
 
 from medtorch.core.graph.ir import Graph, Node, Value
 from medtorch.core.graph.recorder import memory_order
+from medtorch.core.graph.recording import jobs_are_all, listening, touches
 from medtorch.core.kernels import Kernels
 
 Array = Any
+Orders = dict[Value, tuple[int, ...] | None]
+Shares = dict[Value, tuple[Value, ...]]
 
 
 @dataclass(frozen=True)
@@ -23,11 +26,13 @@ class Seen:
 
     `orders`  the dims of each value from the longest step in memory to the shortest, None where there are gaps
     `shares`  for a value that looks into the memory of values that its node took: those values
+    `native`  the numbers of the nodes that are native jobs and looks into memory, and nothing besides
     `answers` the outputs
     """
 
-    orders: dict[Value, tuple[int, ...] | None]
-    shares: dict[Value, tuple[Value, ...]]
+    orders: Orders
+    shares: Shares
+    native: frozenset[int]
     answers: tuple[Array, ...]
 
 
@@ -41,26 +46,41 @@ def probe(graph: Graph, kernels: Kernels, arrays: list[Array]) -> Seen:
     """Run every node as it stands; a value is forgotten when it was used for the last time."""
     registers = {value: constant.array for value, constant in graph.constants.items()}
     registers.update(zip(graph.inputs, arrays, strict=True))
-    ends, seen = last_uses(graph), Seen({}, {}, ())
+    ends = last_uses(graph)
+    shares: Shares = {}
+    native: set[int] = set()
+    orders: Orders = {}
+    orders.update((value, dense_order(array)) for value, array in registers.items())
     with kernels.quiet():
         for nr, node in enumerate(graph.nodes):
-            _step(node, kernels, registers, seen)
+            if _step(node, kernels, registers, orders, shares):
+                native.add(nr)
             for value in (*node.inputs, *node.outputs):
                 if value is not None and ends.get(value, nr) == nr:
                     registers.pop(value, None)
-    return Seen(seen.orders, seen.shares, tuple(registers[value] for value in graph.outputs))
+    return Seen(orders, shares, frozenset(native), tuple(registers[value] for value in graph.outputs))
 
 
-def _step(node: Node, kernels: Kernels, registers: dict[Value, Array], seen: Seen) -> None:
+def _step(node: Node, kernels: Kernels, registers: dict[Value, Array], orders: Orders, shares: Shares) -> bool:
+    """Run the node; whether native jobs are all that it does."""
     taken = [None if value is None else registers[value] for value in node.inputs]
-    found = node.op.forward(kernels, *taken)
-    for value, made in zip(node.outputs, found if isinstance(found, tuple) else (found,), strict=True):
-        array = made if hasattr(made, "__setitem__") else np.asarray(made)
+    recorder = None if kernels.native is None else kernels.native.Recorder(True)
+    with listening(recorder):
+        found = node.op.forward(kernels, *taken)
+    made = [_array(one) for one in (found if isinstance(found, tuple) else (found,))]
+    for value, array in zip(node.outputs, made, strict=True):
         registers[value] = array
-        seen.orders[value] = dense_order(array)
+        orders[value] = dense_order(array)
         shared = [v for v, a in zip(node.inputs, taken, strict=True) if a is not None and _share(node, array, a)]
         if shared:
-            seen.shares[value] = tuple(v for v in shared if v is not None)
+            shares[value] = tuple(v for v in shared if v is not None)
+    given = [array for array in taken if array is not None]
+    return recorder is not None and jobs_are_all((touches(recorder, nr) for nr in range(len(recorder))), given, made)
+
+
+def _array(made: Any) -> Array:
+    """NumPy hands out scalars where a 0-d array is meant."""
+    return made if hasattr(made, "__setitem__") else np.asarray(made)
 
 
 def _share(node: Node, made: Array, taken: Array) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ class KernelFamily:
     """A group of kernels over one array module, `xp` (NumPy or CuPy)."""
 
     xp: Any
+    native: ModuleType | None = None
+    """The module that writes down native jobs and runs them again; None where kernels run from Python alone."""
 
     def quiet(self) -> AbstractContextManager[Any]:
         """IEEE answers (inf, NaN) without warnings: they are results here, not accidents."""

@@ -74,12 +74,15 @@ void run_tile(const Loop& loop, MapKernel kernel, TileInput* tiles, char* y, Ind
     still[k] = tiles[k].still();
     direct = direct && tiles[k].direct();
   }
-  const Index step = direct ? n : piece;
+  const Index step = direct && loop.then == nullptr ? n : piece;
   for (Index from = 0; from < n; from += step) {
     const Index now = std::min(step, n - from);
     for (int k = 0; k < loop.inputs; ++k) in[k] = tiles[k].numbers(from, now);
     if (!loop.answers) {
-      kernel(in, still, reinterpret_cast<float*>(y) + from, now, loop.numbers);
+      float* const out = reinterpret_cast<float*>(y) + from;
+      kernel(in, still, out, now, loop.numbers);
+      const bool moving = false;
+      if (loop.then != nullptr) loop.then(&out, &moving, out, now, loop.then_numbers);
     } else {
       alignas(64) float line[piece];
       kernel(in, still, line, now, loop.numbers);
@@ -89,7 +92,7 @@ void run_tile(const Loop& loop, MapKernel kernel, TileInput* tiles, char* y, Ind
 }
 
 // Rows [begin, end), each `n` numbers from `offset` in the innermost dim on. Short rows are taken several at a time.
-void run_rows(const Loop& loop, MapKernel kernel, Index begin, Index end, Index offset, Index n) noexcept {
+void run_rows(const Loop& loop, MapKernel kernel, const char* const* in, char* y, Index begin, Index end, Index offset, Index n) noexcept {
   const FloatEnvironment environment;
   const int last = loop.ndim - 1;
   TileInput tiles[most_inputs];
@@ -100,17 +103,20 @@ void run_rows(const Loop& loop, MapKernel kernel, Index begin, Index end, Index 
     rest /= loop.size[d];
   }
   const Index width = loop.answers ? 1 : static_cast<Index>(sizeof(float));
-  const Index most_rows = n == loop.size[last] && last > 0 ? std::max<Index>(1, piece / n) : 1;
+  const bool dense = n == loop.size[last] && last > 0 && loop.y_step[last - 1] == n;
+  const Index most_rows = dense ? std::max<Index>(1, piece / n) : 1;
   for (Index row = begin; row < end;) {
     const Index rows = most_rows == 1 ? 1 : std::min({most_rows, loop.size[last - 1] - at[last - 1], end - row});
     for (int k = 0; k < loop.inputs; ++k) {
       const LoopInput& from = loop.in[k];
       Index place = offset * from.step[last];
       for (int d = 0; d < last; ++d) place += at[d] * from.step[d];
-      const char* data = from.data + place * (from.is_bool ? 1 : static_cast<Index>(sizeof(float)));
+      const char* data = in[k] + place * (from.is_bool ? 1 : static_cast<Index>(sizeof(float)));
       tiles[k].start(from, data, last > 0 ? from.step[last - 1] : 0, from.step[last], rows, n);
     }
-    run_tile(loop, kernel, tiles, loop.y + (row * loop.size[last] + offset) * width, rows * n);
+    Index place = offset;
+    for (int d = 0; d < last; ++d) place += at[d] * loop.y_step[d];
+    run_tile(loop, kernel, tiles, y + place * width, rows * n);
     row += rows;
     if (last > 0) at[last - 1] += rows;
     for (int d = last - 1; d >= 0 && at[d] == loop.size[d]; --d) {
@@ -126,14 +132,15 @@ void Loop::join_dims() noexcept {
   int kept = 0;
   for (int d = 0; d < ndim; ++d) {
     if (size[d] == 1) continue;
-    bool even = kept > 0;
+    bool even = kept > 0 && y_step[kept - 1] == y_step[d] * size[d];
     for (int k = 0; k < inputs && even; ++k) even = in[k].step[kept - 1] == in[k].step[d] * size[d];
     if (!even) ++kept;
     size[kept - 1] = even ? size[kept - 1] * size[d] : size[d];
+    y_step[kept - 1] = y_step[d];
     for (int k = 0; k < inputs; ++k) in[k].step[kept - 1] = in[k].step[d];
   }
   if (kept == 0) {
-    size[0] = 1;
+    size[0] = y_step[0] = 1;
     for (int k = 0; k < inputs; ++k) in[k].step[0] = in[k].is_bool ? 0 : 1;
     kept = 1;
   }
@@ -146,13 +153,13 @@ Index Loop::count() const noexcept {
   return n;
 }
 
-void Loop::run(MapKernel kernel, bool threads) const noexcept {
+void Loop::run(MapKernel kernel, bool threads, const char* const* from, char* y) const noexcept {
   const Index inner = size[ndim - 1], rows = count() / inner;
-  if (!threads) return run_rows(*this, kernel, 0, rows, 0, inner);
+  if (!threads) return run_rows(*this, kernel, from, y, 0, rows, 0, inner);
   if (rows == 1)
-    parallel(inner, share, [&](Index begin, Index end) { run_rows(*this, kernel, 0, 1, begin, end - begin); });
+    parallel(inner, share, [&](Index begin, Index end) { run_rows(*this, kernel, from, y, 0, 1, begin, end - begin); });
   else
-    parallel(rows, std::max<Index>(1, share / inner), [&](Index begin, Index end) { run_rows(*this, kernel, begin, end, 0, inner); });
+    parallel(rows, std::max<Index>(1, share / inner), [&](Index begin, Index end) { run_rows(*this, kernel, from, y, begin, end, 0, inner); });
 }
 
 }  // namespace medtorch

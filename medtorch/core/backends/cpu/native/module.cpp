@@ -30,6 +30,7 @@ NB_MODULE(_native, module) {
   KernelSetClass set(module, "KernelSet");
   set.def(nb::init<const std::string&>(), nb::arg("name")).def_prop_ro("name", &KernelSet::name);
   bind_memory(module);
+  bind_program(module);
   bind_conv(set);
   bind_interpolate(set);
   bind_norm(set);

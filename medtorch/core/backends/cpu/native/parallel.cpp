@@ -26,7 +26,9 @@
 namespace medtorch {
 namespace {
 
-constexpr auto spin_time = std::chrono::microseconds(200);
+// How long a worker looks for work before it goes to sleep: between calls, and between the regions of a program.
+constexpr std::chrono::microseconds spin_time{200}, program_spin_time{5000};
+std::atomic<int> programs{0};  // that run now
 
 void relax() noexcept {
 #if defined(__x86_64__)
@@ -126,7 +128,8 @@ class Pool {
     const auto start = std::chrono::steady_clock::now();
     while (epoch_.load(std::memory_order_acquire) == seen) {
       for (int i = 0; i < 64 && epoch_.load(std::memory_order_acquire) == seen; ++i) relax();
-      if (std::chrono::steady_clock::now() - start < spin_time) continue;
+      const auto patience = programs.load(std::memory_order_relaxed) > 0 ? program_spin_time : spin_time;
+      if (std::chrono::steady_clock::now() - start < patience) continue;
       std::unique_lock<std::mutex> lock(mutex_);
       sleeping_.fetch_add(1, std::memory_order_release);
       wake_.wait(lock, [&] { return epoch_.load(std::memory_order_acquire) != seen; });
@@ -219,6 +222,9 @@ int count_usable() noexcept {
 }
 
 }  // namespace
+
+Awake::Awake() noexcept { programs.fetch_add(1, std::memory_order_relaxed); }
+Awake::~Awake() { programs.fetch_sub(1, std::memory_order_relaxed); }
 
 int usable_processors() noexcept { return count_usable(); }
 

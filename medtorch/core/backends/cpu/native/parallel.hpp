@@ -28,6 +28,15 @@ void parallel(Index count, Index grain, const F& f) noexcept {
   run_parallel(count, grain, Task(f));
 }
 
+// While one is alive, workers wait for the next region without going to sleep: a program is one region after the other.
+class Awake {
+ public:
+  Awake() noexcept;
+  ~Awake();
+  Awake(const Awake&) = delete;
+  Awake& operator=(const Awake&) = delete;
+};
+
 int thread_count() noexcept;
 void set_thread_count(int count) noexcept;  // 1 and up; more than the machine has is allowed
 int usable_processors() noexcept;           // by affinity and cgroup quota

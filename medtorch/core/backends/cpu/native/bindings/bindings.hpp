@@ -2,10 +2,12 @@
 // Python has checked shapes and dtypes; what is checked here again is what would read or write outside of memory.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "../kernel_set.hpp"
+#include "../launch.hpp"
 #include "../memory.hpp"
 #include "arrays.hpp"
 
@@ -20,13 +22,16 @@ struct Packed {
   Scratch data;
 };
 
-inline const float* packed_data(const Packed* packed, const KernelSet& set, const char* kernel, const std::vector<Index>& shape) {
+using MaybePacked = std::shared_ptr<Packed>;
+
+inline const float* packed_data(const MaybePacked& packed, const KernelSet& set, const char* kernel, const std::vector<Index>& shape) {
   if (packed == nullptr) return nullptr;
   require(packed->set == set.name() && packed->kernel == kernel && packed->shape == shape, "the packed weights are others");
   return packed->data.data();
 }
 
 void bind_memory(nb::module_& module);
+void bind_program(nb::module_& module);
 void bind_conv(KernelSetClass& set);
 void bind_interpolate(KernelSetClass& set);
 void bind_norm(KernelSetClass& set);

@@ -1,5 +1,7 @@
 #include "buffers.hpp"
 
+#include "../launch.hpp"
+
 namespace medtorch {
 namespace {
 
@@ -25,15 +27,26 @@ nb::object small_array(int ndim, const Index* size, const int* order, bool in_or
 
 template <typename T>
 NewArray pooled_array(int ndim, const Index* size, const Index* stride, Index bytes) {
-  void* memory = take_memory(static_cast<std::size_t>(bytes));
-  nb::capsule owner(memory, [](void* p) noexcept { give_memory(p); });
+  nb::capsule owner;
+  void* memory = memory_for_array(static_cast<std::size_t>(bytes), owner);
   std::size_t shape[most_dims];
   for (int d = 0; d < ndim; ++d) shape[d] = static_cast<std::size_t>(size[d]);
   const nb::ndarray<nb::numpy, T> array(memory, static_cast<std::size_t>(ndim), shape, owner, stride);
-  return {nb::cast(array, nb::rv_policy::reference), static_cast<char*>(memory)};
+  return {nb::cast(array, nb::rv_policy::reference), static_cast<char*>(memory), bytes};
 }
 
 }  // namespace
+
+void* memory_for_array(std::size_t bytes, nb::capsule& owner) {
+  if (Recorder* recorder = Recorder::describing()) {
+    char* const found = recorder->addresses(bytes);
+    owner = nb::capsule(new std::shared_ptr<Region>(recorder->regions().back()), [](void* p) noexcept { delete static_cast<std::shared_ptr<Region>*>(p); });
+    return found;
+  }
+  void* const memory = take_memory(bytes);
+  owner = nb::capsule(memory, [](void* p) noexcept { give_memory(p); });
+  return memory;
+}
 
 NewArray new_array(int ndim, const Index* size, const int* order, bool is_bool) {
   Index stride[most_dims], bytes = is_bool ? 1 : static_cast<Index>(sizeof(float)), step = 1;
@@ -44,13 +57,13 @@ NewArray new_array(int ndim, const Index* size, const int* order, bool is_bool) 
     step *= size[order[d]];
     in_order = in_order && order[d] == d;
   }
-  if (bytes >= worth_pooling) return is_bool ? pooled_array<bool>(ndim, size, stride, bytes) : pooled_array<float>(ndim, size, stride, bytes);
+  if (bytes >= worth_pooling || Recorder::describing() != nullptr) return is_bool ? pooled_array<bool>(ndim, size, stride, bytes) : pooled_array<float>(ndim, size, stride, bytes);
   nb::object array = small_array(ndim, size, order, in_order, is_bool);
   Py_buffer view;
   if (PyObject_GetBuffer(array.ptr(), &view, PyBUF_STRIDES | PyBUF_WRITABLE) != 0) throw nb::python_error();
   char* const data = static_cast<char*>(view.buf);
   PyBuffer_Release(&view);
-  return {std::move(array), data};
+  return {std::move(array), data, bytes};
 }
 
 }  // namespace medtorch

@@ -51,7 +51,11 @@ class Buffer {
 struct NewArray {
   nb::object array;
   char* data;
+  Index bytes;
 };
+
+// Memory of the pool for an array, which `owner` gives back; mere addresses while a recorder describes jobs.
+void* memory_for_array(std::size_t bytes, nb::capsule& owner);
 
 // An array of floats or bools with memory of its own, its dims ordered in memory as `order` says (outermost first).
 NewArray new_array(int ndim, const Index* size, const int* order, bool is_bool);

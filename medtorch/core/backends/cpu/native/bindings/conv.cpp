@@ -114,9 +114,26 @@ const char* algorithm_of(const KernelSet&, Index inputs, Index outputs, const Si
   return name_of(conv_algorithm(s, allowed(algorithms)));
 }
 
+// Accesses: x, weight, bias, residual, y.
+struct ConvCall {
+  KernelSet set;
+  Convolution shape;
+  MaybePacked packed;  // kept alive
+
+  void operator()(char* const* at) const {
+    Convolution c = shape;
+    c.x.from = numbers_at(at[0]);
+    c.weight.first = numbers_at(at[1]);
+    c.end.bias = numbers_at(at[2]);
+    c.end.residual = numbers_at(at[3]);
+    c.y = numbers_at(at[4]);
+    convolve(set, c);
+  }
+};
+
 void conv(const KernelSet& set, const Input& x, const Input& weight, const MaybeInput& bias, const MaybeInput& residual, const Output& y,
           const Sizes& stride, const Sizes& before, const Sizes& dilation, Index groups, int activation, float alpha, int algorithms,
-          const Packed* packed) {
+          const MaybePacked& packed) {
   check_image(weight, "conv: weight needs 5 dims");
   const Window w{{size(weight, 2), size(weight, 3), size(weight, 4)}, stride, before, dilation, groups};
   check_arrays(x, weight, bias, y, w, size(weight, 1), size(weight, 0) / std::max<Index>(1, groups));
@@ -125,13 +142,13 @@ void conv(const KernelSet& set, const Input& x, const Input& weight, const Maybe
     for (std::size_t d = 0; d < 5; ++d) require(y.shape(d) == 1 || residual->stride(d) == y.stride(d), "conv: residual must lie as y");
   }
   require(activation >= 0 && activation <= static_cast<int>(Activation::leaky_relu), "conv: no such activation");
-  const Epilogue e{bias ? bias->data() : nullptr, residual ? residual->data() : nullptr, static_cast<Activation>(activation), alpha};
+  const Epilogue e{nullptr, nullptr, static_cast<Activation>(activation), alpha};
   const ConvShape s = shape_of(x, y, w);
   const ConvAlgorithm chosen = conv_algorithm(s, allowed(algorithms));
-  const Convolution c{copy_of(x), s, weight_of(weight, groups), packed_data(packed, set, name_of(chosen), packed_shape(weight, groups)), chosen, e,
-                      y.data()};
-  const NativeCall call;
-  convolve(set, c);
+  const float* const ready = packed_data(packed, set, name_of(chosen), packed_shape(weight, groups));
+  const bool reads_weight = ready == nullptr || chosen != ConvAlgorithm::direct;  // Winograd's may have to compute an image directly
+  launch({reads(x), reads_weight ? reads(weight) : nothing(), reads(bias), reads(residual), writes(y)}, true,
+         ConvCall{set, {copy_of(x), s, weight_of(weight, groups), ready, chosen, e, nullptr}, packed});
 }
 
 // One dim of a phase: the places q = phase + stride * j of dx, and the taps of the kernel that reach them.
@@ -158,45 +175,59 @@ Phase phase_of(Index phase, Index places, Index kernel, Index stride, Index befo
 }
 
 // dx (y here) from dy (x here): each phase of dx, places at one distance of `stride`, is a convolution of dy with every
-// `stride`-th tap of the kernel, turned round.
+// `stride`-th tap of the kernel, turned round. Accesses: dy, weight, bias, dx.
+struct ConvInputGradCall {
+  KernelSet set;
+  ImageCopy dy;
+  ConvShape whole;
+  ConvWeight turned;  // its inputs and outputs
+  std::array<Index, 3> tap;
+  Window w;
+  Algorithms algorithms;
+
+  void operator()(char* const* at) const {
+    ImageCopy source = dy;
+    source.from = numbers_at(at[0]);
+    Images images;
+    read_images(set, source, images);
+    const ImageCopy read{images.data, images.n, images.channels, {images.size[0], images.size[1], images.size[2]}, images.image, 1,
+                         {images.stride[0], images.stride[1], images.stride[2]}, nullptr, {0, 0, 0}, {images.size[0], images.size[1], images.size[2]}};
+    Convolution c{read, whole, turned, nullptr, ConvAlgorithm::direct, {numbers_at(at[2]), nullptr, Activation::none, 0.0f}, numbers_at(at[3])};
+    c.weight.first = numbers_at(at[1]);
+    Sizes phase;
+    for (phase[0] = 0; phase[0] < std::min(w.stride[0], whole.count[0]); ++phase[0])
+      for (phase[1] = 0; phase[1] < std::min(w.stride[1], whole.count[1]); ++phase[1])
+        for (phase[2] = 0; phase[2] < std::min(w.stride[2], whole.count[2]); ++phase[2]) convolve(set, of_phase(c, phase));
+  }
+
+ private:
+  Convolution of_phase(Convolution c, const Sizes& phase) const {
+    for (int d = 0; d < 3; ++d) {
+      const auto dim = static_cast<std::size_t>(d);
+      const Phase p = phase_of(phase[dim], whole.count[d], w.kernel[dim], w.stride[dim], w.before[dim], w.dilation[dim]);
+      c.shape.count[d] = p.count;
+      c.shape.kernel[d] = p.taps;
+      c.shape.stride[d] = 1;
+      c.shape.before[d] = p.before;
+      c.shape.dilation[d] = p.dilation;
+      c.shape.y_stride[d] = whole.y_stride[d] * w.stride[dim];
+      c.weight.first += p.first_tap * tap[dim];
+      c.weight.tap[d] = p.tap_step * tap[dim];
+      c.y += phase[dim] * whole.y_stride[d];
+    }
+    c.algorithm = conv_algorithm(c.shape, algorithms);
+    return c;
+  }
+};
+
 void conv_input_grad(const KernelSet& set, const Input& dy, const Input& weight, const MaybeInput& bias, const Output& dx, const Sizes& stride,
                      const Sizes& before, const Sizes& dilation, Index groups, int algorithms) {
   check_image(weight, "conv: weight needs 5 dims");
   const Window w{{size(weight, 2), size(weight, 3), size(weight, 4)}, stride, before, dilation, groups};
   check_arrays(dy, weight, bias, dx, w, size(weight, 0) / std::max<Index>(1, groups), size(weight, 1));
-  const Algorithms these = allowed(algorithms);
-  const ConvShape whole = shape_of(dy, dx, w);
-  const ImageCopy source = copy_of(dy);
-  const ConvWeight turned{weight.data(), size(weight, 0) / groups * weight.stride(0), weight.stride(1), weight.stride(0), {}};
-  const Index tap[3] = {weight.stride(2), weight.stride(3), weight.stride(4)};
-  const Epilogue e{bias ? bias->data() : nullptr, nullptr, Activation::none, 0.0f};
-  float* to = dx.data();
-  const NativeCall call;
-  Images images;
-  read_images(set, source, images);
-  const ImageCopy read{images.data, images.n, images.channels, {images.size[0], images.size[1], images.size[2]}, images.image, 1,
-                       {images.stride[0], images.stride[1], images.stride[2]}, nullptr, {0, 0, 0}, {images.size[0], images.size[1], images.size[2]}};
-  Index at[3];
-  for (at[0] = 0; at[0] < std::min(stride[0], whole.count[0]); ++at[0])
-    for (at[1] = 0; at[1] < std::min(stride[1], whole.count[1]); ++at[1])
-      for (at[2] = 0; at[2] < std::min(stride[2], whole.count[2]); ++at[2]) {
-        Convolution c{read, whole, turned, nullptr, ConvAlgorithm::direct, e, to};
-        for (int d = 0; d < 3; ++d) {
-          const auto dim = static_cast<std::size_t>(d);
-          const Phase p = phase_of(at[d], whole.count[d], w.kernel[dim], stride[dim], before[dim], dilation[dim]);
-          c.shape.count[d] = p.count;
-          c.shape.kernel[d] = p.taps;
-          c.shape.stride[d] = 1;
-          c.shape.before[d] = p.before;
-          c.shape.dilation[d] = p.dilation;
-          c.shape.y_stride[d] = whole.y_stride[d] * stride[dim];
-          c.weight.first += p.first_tap * tap[d];
-          c.weight.tap[d] = p.tap_step * tap[d];
-          c.y += at[d] * whole.y_stride[d];
-        }
-        c.algorithm = conv_algorithm(c.shape, these);
-        convolve(set, c);
-      }
+  const ConvWeight turned{nullptr, size(weight, 0) / groups * weight.stride(0), weight.stride(1), weight.stride(0), {}};
+  launch({reads(dy), reads(weight), reads(bias), writes(dx)}, true,
+         ConvInputGradCall{set, copy_of(dy), shape_of(dy, dx, w), turned, {weight.stride(2), weight.stride(3), weight.stride(4)}, w, allowed(algorithms)});
 }
 
 // dw (O, C / groups, kernel...) without gaps.

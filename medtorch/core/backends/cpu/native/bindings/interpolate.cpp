@@ -33,6 +33,32 @@ bool order_of(const Buffer& x, int* order) {
   return lies_in(x, order);
 }
 
+// Accesses: x (outer, n, inner), y (outer, count, inner).
+struct WeightedSum {
+  InterpolateTable kernels;
+  TapTable table;
+  Indices index;  // kept alive, as the weights
+  Weights weight;
+  Index outer, n, inner;
+
+  void operator()(char* const* at) const {
+    constexpr Index share = Index{1} << 13;
+    const float* from = numbers_at(at[0]);
+    float* to = numbers_at(at[1]);
+    if (inner == 1) {
+      parallel(outer, std::max<Index>(1, share / table.count), [&](Index begin, Index end) {
+        const FloatEnvironment environment;
+        for (Index row = begin; row < end; ++row) kernels.row(table, from + row * n, to + row * table.count);
+      });
+    } else {
+      parallel(outer * table.count, std::max<Index>(1, share / inner), [&](Index begin, Index end) {
+        const FloatEnvironment environment;
+        for (Index k = begin; k < end; ++k) kernels.place(table, k % table.count, from + k / table.count * n * inner, inner, to + k * inner);
+      });
+    }
+  }
+};
+
 // None where x is not float32 or has gaps.
 nb::object weighted_sum(const KernelSet& set, nb::handle x, int axis, const Indices& index, const Weights& weight) {
   const Buffer x_(x);
@@ -52,23 +78,8 @@ nb::object weighted_sum(const KernelSet& set, nb::handle x, int axis, const Indi
   for (Index i = 0; i < table.count * table.taps; ++i)
     require(table.weight[i] == 0.0f || (0 <= table.index[i] && table.index[i] < n), "weighted_sum: an index is out of range");
   NewArray y = new_array(x_.ndim(), shape, order, false);
-  const float* from = x_.floats();
-  float* to = reinterpret_cast<float*>(y.data);
   if (outer * inner * table.count == 0) return y.array;
-  constexpr Index share = Index{1} << 13;
-  const nb::gil_scoped_release released;
-  if (inner == 1) {
-    parallel(outer, std::max<Index>(1, share / table.count), [&](Index begin, Index end) {
-      const FloatEnvironment environment;
-      for (Index row = begin; row < end; ++row) set->interpolate.row(table, from + row * n, to + row * table.count);
-    });
-  } else {
-    parallel(outer * table.count, std::max<Index>(1, share / inner), [&](Index begin, Index end) {
-      const FloatEnvironment environment;
-      for (Index k = begin; k < end; ++k)
-        set->interpolate.place(table, k % table.count, from + k / table.count * n * inner, inner, to + k * inner);
-    });
-  }
+  launch({reads(x_), writes(y)}, true, WeightedSum{set->interpolate, table, index, weight, outer, n, inner});
   return y.array;
 }
 

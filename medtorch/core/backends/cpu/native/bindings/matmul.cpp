@@ -40,13 +40,59 @@ Packed* pack_matmul(const KernelSet& set, const Input& b) {
   return packed;
 }
 
+// Accesses: a, b, bias, residual, y.
+struct MatmulCall {
+  KernelSet set;
+  Matmul shape;
+  std::vector<Index> a_at, b_at;
+  Index a_column;  // the distance of its columns
+  Activation activation;
+  float alpha;
+  MaybePacked packed;
+
+  void operator()(char* const* at) const {
+    Matmul m = shape;
+    m.a = numbers_at(at[0]);
+    m.b = numbers_at(at[1]);
+    m.a_at = a_at.data();
+    m.b_at = b_at.data();
+    m.y = numbers_at(at[4]);
+    std::optional<Scratch> turned, own;
+    std::vector<Index> turned_at;
+    if (a_column != 1) turn(m, turned, turned_at);
+    const float* ready = packed ? packed->data.data() : nullptr;
+    if (ready == nullptr) {
+      own.emplace(set->matmul.packed_size(m));
+      set->matmul.pack(m, own->data());
+      ready = own->data();
+    }
+    set->matmul.run(m, ready, {numbers_at(at[2]), numbers_at(at[3]), activation, alpha});
+  }
+
+ private:
+  // Columns without gaps: every matrix is turned over first.
+  void turn(Matmul& m, std::optional<Scratch>& turned, std::vector<Index>& turned_at) const {
+    const bool one = a_at.back() == a_at.front() && m.batch > 1;
+    turned.emplace((one ? 1 : m.batch) * m.rows * m.inner);
+    for (Index i = 0; i < m.batch; ++i) {
+      float* to = turned->data() + (one ? 0 : i) * m.rows * m.inner;
+      if (i == 0 || !one)
+        set->layout.to_channels_last({m.a + a_at[static_cast<std::size_t>(i)], 1, m.inner, {1, 1, m.rows}, 0, a_column, {0, 0, m.a_row}, to, {0, 0, 0}, {1, 1, m.rows}});
+      turned_at.push_back(to - turned->data());
+    }
+    m.a = turned->data();
+    m.a_at = turned_at.data();
+    m.a_row = m.inner;
+  }
+};
+
 void matmul(const KernelSet& set, const Input& a, const Input& b, const Output& y, const MaybeInput& bias, const MaybeInput& residual, int activation,
-            float alpha, const Packed* packed) {
+            float alpha, const MaybePacked& packed) {
   const std::size_t n = y.ndim();
   require(n >= 2 && a.ndim() == n && b.ndim() == n && is_contiguous(y), "matmul: a, b and y need the same number of dims, y no gaps");
   for (std::size_t d = 0; d + 2 < n; ++d) require(a.shape(d) == y.shape(d) && b.shape(d) == y.shape(d), "matmul: leading dims must be equal");
   require(a.shape(n - 2) == y.shape(n - 2) && b.shape(n - 1) == y.shape(n - 1) && a.shape(n - 1) == b.shape(n - 2), "matmul: sizes do not fit");
-  std::vector<Index> a_at = starts_of(a);
+  const std::vector<Index> a_at = starts_of(a);
   const std::vector<Index> b_at = starts_of(b);
   Matmul m{static_cast<Index>(a_at.size()), size(a, n - 2), size(a, n - 1), size(b, n - 1), a.data(), a_at.data(), a.stride(n - 2),
            b.data(), b_at.data(), b.stride(n - 2), b.stride(n - 1), true, y.data()};
@@ -59,31 +105,10 @@ void matmul(const KernelSet& set, const Input& a, const Input& b, const Output& 
   require(!bias || (bias->ndim() == 1 && size(*bias, 0) == m.columns && is_contiguous(*bias)), "matmul: bias does not fit");
   require(!residual || (same_shape(*residual, y) && is_contiguous(*residual)), "matmul: residual must have the shape of y, without gaps");
   require(activation >= 0 && activation <= static_cast<int>(Activation::leaky_relu), "matmul: no such activation");
-  const Epilogue e{bias ? bias->data() : nullptr, residual ? residual->data() : nullptr, static_cast<Activation>(activation), alpha};
-  const float* ready = packed_data(packed, set, "matmul", packed_shape(b));
-  require(ready == nullptr || m.one_b, "matmul: packed weights are those of one right side");
+  require(packed_data(packed, set, "matmul", packed_shape(b)) == nullptr || m.one_b, "matmul: packed weights are those of one right side");
   if (m.batch == 0) return;
-  const NativeCall call;
-  std::optional<Scratch> turned;
-  if (a_column != 1) {  // columns without gaps: every matrix is turned over first
-    const bool one = a_at.back() == a_at.front() && m.batch > 1;
-    turned.emplace((one ? 1 : m.batch) * m.rows * m.inner);
-    for (Index i = 0; i < m.batch; ++i) {
-      float* to = turned->data() + (one ? 0 : i) * m.rows * m.inner;
-      if (i == 0 || !one)
-        set->layout.to_channels_last({m.a + a_at[static_cast<std::size_t>(i)], 1, m.inner, {1, 1, m.rows}, 0, a_column, {0, 0, m.a_row}, to, {0, 0, 0}, {1, 1, m.rows}});
-      a_at[static_cast<std::size_t>(i)] = to - turned->data();
-    }
-    m.a = turned->data();
-    m.a_row = m.inner;
-  }
-  std::optional<Scratch> own;
-  if (ready == nullptr) {
-    own.emplace(set->matmul.packed_size(m));
-    set->matmul.pack(m, own->data());
-    ready = own->data();
-  }
-  set->matmul.run(m, ready, e);
+  const MatmulCall call{set, m, a_at, b_at, a_column, static_cast<Activation>(activation), alpha, packed};
+  launch({reads(a), packed ? nothing() : reads(b), reads(bias), reads(residual), writes(y)}, true, call);
 }
 
 }  // namespace

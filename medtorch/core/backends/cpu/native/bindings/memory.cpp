@@ -21,8 +21,8 @@ nb::ndarray<nb::numpy, float> empty(const std::vector<Index>& shape) {
     sizes.push_back(static_cast<std::size_t>(n));
     if (__builtin_mul_overflow(bytes, sizes.back(), &bytes)) throw std::bad_alloc();
   }
-  void* memory = take_memory(bytes == 0 ? sizeof(float) : bytes);
-  nb::capsule owner(memory, [](void* p) noexcept { give_memory(p); });
+  nb::capsule owner;
+  void* memory = memory_for_array(bytes == 0 ? sizeof(float) : bytes, owner);
   return nb::ndarray<nb::numpy, float>(memory, sizes.size(), sizes.data(), owner);
 }
 

@@ -10,11 +10,13 @@ nb::object standardize(const KernelSet& set, nb::handle x, int dims, double eps)
   if (!in_rows(x_)) return nb::none();
   const Rows rows(x_, dims);
   NewArray y = new_like(x_, 0), mean = new_like(x_, dims), var = new_like(x_, dims);
-  const float* from = x_.floats();
-  float *to = reinterpret_cast<float*>(y.data), *means = reinterpret_cast<float*>(mean.data), *vars = reinterpret_cast<float*>(var.data);
-  each_row(rows, [&](Index row) {
-    const Index at = row * rows.length;
-    set->norm.standardize(from + at, to + at, rows.length, static_cast<float>(eps), means + row, vars + row);
+  launch({reads(x_), writes(y), writes(mean), writes(var)}, true, [rows, eps, kernel = set->norm.standardize](char* const* at) {
+    const float* from = numbers_at(at[0]);
+    float *to = numbers_at(at[1]), *means = numbers_at(at[2]), *vars = numbers_at(at[3]);
+    each_row(rows, [&](Index row) {
+      const Index first = row * rows.length;
+      kernel(from + first, to + first, rows.length, static_cast<float>(eps), means + row, vars + row);
+    });
   });
   return nb::make_tuple(y.array, mean.array, var.array);
 }
@@ -26,11 +28,13 @@ nb::object standardize_input_grad(const KernelSet& set, nb::handle grad, nb::han
   for (int d = 0; d < x_.ndim(); ++d) require(grad_.size(d) == x_.size(d), "standardize_input_grad: grad and x differ in shape");
   const Rows rows(x_, dims);
   NewArray y = new_like(x_, 0);
-  const float *from = x_.floats(), *grads = grad_.floats();
-  float* to = reinterpret_cast<float*>(y.data);
-  each_row(rows, [&](Index row) {
-    const Index at = row * rows.length;
-    set->norm.standardize_input_grad(grads + at, from + at, to + at, rows.length, static_cast<float>(eps));
+  launch({reads(grad_), reads(x_), writes(y)}, true, [rows, eps, kernel = set->norm.standardize_input_grad](char* const* at) {
+    const float *grads = numbers_at(at[0]), *from = numbers_at(at[1]);
+    float* to = numbers_at(at[2]);
+    each_row(rows, [&](Index row) {
+      const Index first = row * rows.length;
+      kernel(grads + first, from + first, to + first, rows.length, static_cast<float>(eps));
+    });
   });
   return y.array;
 }

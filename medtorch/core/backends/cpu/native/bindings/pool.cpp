@@ -16,6 +16,31 @@ using Divisors = nb::ndarray<const float, nb::ndim<1>, nb::c_contig, nb::device:
 using PlaceOutput = nb::ndarray<std::int64_t, nb::device::cpu>;
 using PlaceInput = nb::ndarray<const std::int64_t, nb::device::cpu>;
 
+// Accesses: x, y, place.
+struct PoolCall {
+  KernelSet set;
+  Pool pool;
+  ImageCopy x;
+  std::array<Places, 3> low, high;  // kept alive
+  std::array<Divisors, 3> divisor;
+
+  void operator()(char* const* at) const {
+    ImageCopy image = x;
+    image.from = numbers_at(at[0]);
+    Images images;
+    read_images(set, image, images);
+    Pool p = pool;
+    p.n = images.n;
+    p.channels = images.channels;
+    p.x = images.data;
+    p.x_image = images.image;
+    for (int d = 0; d < 3; ++d) p.x_stride[d] = images.stride[d];
+    p.y = numbers_at(at[1]);
+    p.place = reinterpret_cast<std::int64_t*>(at[2]);
+    set->pool.run(p);
+  }
+};
+
 void pool(const KernelSet& set, int kind, const Input& x, const std::array<Places, 3>& low, const std::array<Places, 3>& high, const std::array<Index, 3>& step,
           const std::array<Divisors, 3>& divisor, const Output& y, const std::optional<PlaceOutput>& place) {
   require(kind >= 0 && kind <= static_cast<int>(PoolKind::share), "pool: no such kind");
@@ -38,23 +63,13 @@ void pool(const KernelSet& set, int kind, const Input& x, const std::array<Place
     require(size(divisor[d], 0) == divisors, "pool: divisors do not fit");
   }
   require(p.size[0] * p.size[1] * p.size[2] < (Index(1) << 31), "pool: a plane has more than 2^31 places");
-  p.y = y.data();
   p.y_image = y.stride(0);
   if (place) {
     require(p.kind == PoolKind::max && place->ndim() == 5, "pool: places are those of a maximum");
     for (std::size_t d = 0; d < 5; ++d)
       require(place->shape(d) == y.shape(d) && (y.shape(d) == 1 || place->stride(d) == y.stride(d)), "pool: places must lie as y");
-    p.place = place->data();
   }
-  const NativeCall call;
-  Images images;
-  read_images(set, copy_of(x), images);
-  p.n = images.n;
-  p.channels = images.channels;
-  p.x = images.data;
-  p.x_image = images.image;
-  for (int d = 0; d < 3; ++d) p.x_stride[d] = images.stride[d];
-  set->pool.run(p);
+  launch({reads(x), writes(y), place ? writes(*place) : nothing()}, true, PoolCall{set, p, copy_of(x), low, high, divisor});
 }
 
 // dy and place (N, C, pixels); dx (N, area, C) without gaps.

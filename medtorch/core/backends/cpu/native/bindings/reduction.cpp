@@ -114,12 +114,13 @@ nb::object fold(const KernelSet& set, const char* name, nb::handle x, int first,
   r.plan.divisor = divisor;
   const FoldKernels& kernels = set->reduction.folds[nr];
   if (r.plan.outputs() == 0) return y.array;
-  if (r.numbers < enough_to_release) {
-    r.plan.run(kernels, reinterpret_cast<float*>(y.data));
-  } else {
-    const nb::gil_scoped_release released;
-    r.plan.run(kernels, reinterpret_cast<float*>(y.data));
-  }
+  const auto touches = [](const Buffer* b) { return b == nullptr ? nothing() : reads(*b); };
+  launch({reads(x_), touches(all[1]), touches(all[2]), touches(all[3]), writes(y)}, r.numbers >= enough_to_release,
+         [plan = r.plan, &kernels](char* const* at) {
+           FoldPlan placed = plan;
+           for (int k = 0; k < FoldPlan::inputs; ++k) placed.in[k].data = numbers_at(at[k]);
+           placed.run(kernels, numbers_at(at[FoldPlan::inputs]));
+         });
   return y.array;
 }
 
@@ -134,8 +135,11 @@ nb::object place(const KernelSet& set, nb::handle x, int dim, bool greatest) {
   order_of(x_.ndim(), order);
   NewArray y = new_array(x_.ndim(), r.shape, order, false);
   if (r.plan.outputs() == 0) return y.array;
-  const nb::gil_scoped_release released;
-  r.plan.places(set->reduction, greatest, reinterpret_cast<std::int32_t*>(y.data));
+  launch({reads(x_), writes(y)}, true, [plan = r.plan, &kernels = set->reduction, greatest](char* const* at) {
+    FoldPlan placed = plan;
+    placed.in[FoldPlan::x].data = numbers_at(at[0]);
+    placed.places(kernels, greatest, reinterpret_cast<std::int32_t*>(at[1]));
+  });
   return y.array;
 }
 

@@ -39,9 +39,8 @@ inline NewArray new_like(const Buffer& x, int last_dims_of_1) {
 
 // f(row) for each row, shared among threads.
 template <typename F>
-void each_row(const Rows& rows, const F& f) {
+void each_row(const Rows& rows, const F& f) noexcept {
   constexpr Index share = Index{1} << 13;
-  const nb::gil_scoped_release released;
   parallel(rows.count, rows.length < share ? share / (rows.length < 1 ? 1 : rows.length) : 1, [&](Index begin, Index end) {
     const FloatEnvironment environment;
     for (Index row = begin; row < end; ++row) f(row);

@@ -11,9 +11,12 @@ nb::object softmax(const KernelSet& set, nb::handle x, bool logarithm) {
   NewArray y = new_like(x_, 0);
   const Rows rows(x_, 1);
   const auto kernel = logarithm ? set->softmax.log_softmax : set->softmax.softmax;
-  const float* from = x_.floats();
-  float* to = reinterpret_cast<float*>(y.data);
-  if (rows.length > 0) each_row(rows, [&](Index row) { kernel(from + row * rows.length, to + row * rows.length, rows.length); });
+  if (rows.length == 0) return y.array;
+  launch({reads(x_), writes(y)}, true, [rows, kernel](char* const* at) {
+    const float* from = numbers_at(at[0]);
+    float* to = numbers_at(at[1]);
+    each_row(rows, [&](Index row) { kernel(from + row * rows.length, to + row * rows.length, rows.length); });
+  });
   return y.array;
 }
 

@@ -19,7 +19,7 @@ enum class Map : int {
   exp, exp2, expm1, log, log1p, tanh, sigmoid, erf,
   relu, leaky_relu, elu, silu, mish, gelu, gelu_tanh, hardswish, hardsigmoid, softplus, logsigmoid, softshrink, hardshrink,
   threshold, binary_cross_entropy,
-  exp_less, log_softmax_end, standardize_end, standardize_input_grad_end,
+  exp_less, log_softmax_end, standardize_end, standardize_input_grad_end, scale_shift, identity,
   count,
 };
 
@@ -54,6 +54,7 @@ constexpr MapInfo map_infos[] = {
     {"binary_cross_entropy", 2, 0, false, false, true},
     {"exp_less", 2, 0, false, false, true},    {"log_softmax_end", 3, 0, false, false, false},
     {"standardize_end", 3, 0, false, false, false}, {"standardize_input_grad_end", 6, 0, false, false, false},
+    {"scale_shift", 3, 0, false, false, false}, {"identity", 1, 0, false, false, false},
 };
 // clang-format on
 static_assert(sizeof map_infos / sizeof map_infos[0] == static_cast<int>(Map::count), "one line an entry of Map");

@@ -100,6 +100,8 @@ struct StandardizeEnd : Inputs<3> { static Vec of(const Vec* v, const Vec*) noex
 struct StandardizeInputGradEnd : Inputs<6> {  // grad, x, mean, rstd, mean of grad, mean of grad times y
   static Vec of(const Vec* v, const Vec*) noexcept { return ((v[0] - v[4]) - ((v[1] - v[2]) * v[3]) * v[5]) * v[3]; }
 };
+struct ScaleShift : Inputs<3> { static Vec of(const Vec* v, const Vec*) noexcept { return v[0] * v[1] + v[2]; } };  // two roundings
+struct Identity : Inputs<1> { static Vec of(const Vec* v, const Vec*) noexcept { return v[0]; } };
 // clang-format on
 
 template <typename F>
@@ -130,7 +132,7 @@ constexpr MapKernel maps[] = {
     run<Exp2>,       run<Expm1>,    run<Log>,        run<Log1p>,     run<Tanh>,       run<Sigmoid>,    run<Erf>,
     run<Relu>,       run<LeakyRelu>, run<Elu>,       run<Silu>,      run<Mish>,       run<Gelu>,       run<GeluTanh>,
     run<Hardswish>,  run<Hardsigmoid>, run<Softplus>, run<Logsigmoid>, run<Softshrink>, run<Hardshrink>, run<Threshold>,
-    run<BinaryCrossEntropy>, run<ExpLess>, run<LogSoftmaxEnd>, run<StandardizeEnd>, run<StandardizeInputGradEnd>,
+    run<BinaryCrossEntropy>, run<ExpLess>, run<LogSoftmaxEnd>, run<StandardizeEnd>, run<StandardizeInputGradEnd>, run<ScaleShift>, run<Identity>,
 };
 static_assert(sizeof maps / sizeof maps[0] == static_cast<int>(Map::count), "one kernel an entry of Map");
 
