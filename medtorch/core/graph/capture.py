@@ -39,7 +39,7 @@ def capture(model: Callable[..., Any], arguments: Structure, arrays: list[Array]
     """
     check_evaluation(model)
     first = _watched(model, arguments, [array.copy(order="K") for array in arrays], place)
-    second = _watched(model, arguments, [_other_numbers(array) for array in arrays], place)
+    second = _watched(model, arguments, [other_numbers(array) for array in arrays], place)
     _check_same(first, second)
     return first
 
@@ -80,7 +80,7 @@ def _watched(model: Callable[..., Any], arguments: Structure, arrays: list[Array
     return Captured(graph, structure, tuple(t._array for t in outputs))
 
 
-def _other_numbers(array: Array) -> Array:
+def other_numbers(array: Array) -> Array:
     """Numbers of the same kind in another order, so that whole numbers stay in range; floating ones change, too."""
     other = array.copy(order="K")
     turned = array[(slice(None, None, -1),) * array.ndim]

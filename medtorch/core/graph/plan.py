@@ -13,11 +13,12 @@ from typing import Any
 from medtorch.core.backends import kernels_for
 from medtorch.core.devices import device
 from medtorch.core.graph.accuracy import Accuracy, compare
-from medtorch.core.graph.capture import capture
+from medtorch.core.graph.capture import capture, other_numbers
 from medtorch.core.graph.constants import ConstantPool
 from medtorch.core.graph.ir import Graph
 from medtorch.core.graph.lifetimes import Planner
 from medtorch.core.graph.probe import probe
+from medtorch.core.graph.native_program import NativeProgram
 from medtorch.core.graph.program import Program
 from medtorch.core.graph.recorder import same_numbers
 from medtorch.core.graph.rewrite import Rewritten, rewrite
@@ -35,7 +36,7 @@ class Plan:
     `state` are the ids of the arrays of parameters and buffers whose numbers went into it.
     """
 
-    program: Program
+    program: Program | NativeProgram
     outputs: Structure
     counts: dict[str, int]
     captured_ops: int
@@ -68,17 +69,21 @@ def make_plan(
     seen = probe(graph, kernels, arrays)
     accuracy = compare(list(seen.answers), captured.answers, exact=not rewrites)
     layout = Planner(graph, seen, kernels.writes if place.type == "cpu" else ()).plan()
-    _check_memory(Program(graph, kernels, seen, layout, poison=True), arrays, seen.answers)
-    program = Program(graph, kernels, seen, layout, poison=poison)
+    make = Program if kernels.native is None else NativeProgram
+    checked = make(graph, kernels, seen, layout, poison=True)
+    _check(checked, arrays, seen.answers, "when values share memory")
+    others = [other_numbers(array) for array in arrays]
+    _check(checked, others, probe(graph, kernels, others).answers, "for other numbers")
+    program = make(graph, kernels, seen, layout, poison=poison)
     state = frozenset(id(c.array) for c in captured.graph.constants.values() if c.name is not None)
     return Plan(program, captured.outputs, found.counts, len(captured.graph.nodes), accuracy, state)
 
 
-def _check_memory(program: Program, arrays: list[Array], wanted: tuple[Array, ...]) -> None:
+def _check(program: Program | NativeProgram, arrays: list[Array], wanted: tuple[Array, ...], when: str) -> None:
     """Run once with dead memory poisoned: the answer must be that of a run in which every value has its own."""
     for nr, (a, b) in enumerate(zip(program.run(arrays), wanted, strict=True)):
         if not same_numbers(a, b):
-            raise CompileError(f"compile: output {nr} changes when values share memory; please report this model")
+            raise CompileError(f"compile: output {nr} is another {when}; please report this model")
 
 
 def kernel_names(graph: Graph) -> dict[str, int]:

@@ -77,6 +77,25 @@ class Program:
         return found
 
     @property
+    def native_calls(self) -> int:
+        """None: every step runs from Python."""
+        return 0
+
+    @property
+    def jobs(self) -> int:
+        return 0
+
+    @property
+    def values_bytes(self) -> int:
+        """What all values of the block would take without sharing."""
+        return sum(life.size for life in self.layout.lives.values())
+
+    @property
+    def python_steps(self) -> list[str]:
+        """The ops, in order."""
+        return [node.op.name for node in self.graph.nodes]
+
+    @property
     def workspaces(self) -> int:
         """How many are kept: as many as ever ran at once."""
         return len(self._idle)

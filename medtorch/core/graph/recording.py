@@ -62,16 +62,19 @@ def span_of(array: Array) -> Span:
     return Span(*np.lib.array_utils.byte_bounds(array))
 
 
-def jobs_are_all(jobs: Iterable[list[Touch]], taken: list[Array], made: list[Array]) -> bool:
-    """Whether `jobs` are everything that turns the arrays `taken` into `made`."""
+def jobs_are_all(jobs: Iterable[list[Touch]], taken: list[Array], made: list[Array], *, written: bool = False) -> bool:
+    """Whether `jobs` are everything that turns the arrays `taken` into `made`.
+
+    What is made may look into what was taken, unless it must have been `written`.
+    """
     known = [span_of(array) for array in taken]
-    written: list[Span] = []
+    done: list[Span] = []
     for job in jobs:
         for touch in job:
-            if not touch.writes and not _is_in(touch.span, known) and not _is_in(touch.span, written):
+            if not touch.writes and not _is_in(touch.span, known) and not _is_in(touch.span, done):
                 return False
-        written.extend(touch.span for touch in job if touch.writes)
-    return all(_is_in(span, written) or _is_in(span, known) for span in map(span_of, made))
+        done.extend(touch.span for touch in job if touch.writes)
+    return all(_is_in(span, done) or (not written and _is_in(span, known)) for span in map(span_of, made))
 
 
 def _is_in(span: Span, spans: list[Span]) -> bool:

@@ -5,6 +5,7 @@ Requires  REQ-F-CMP-007
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from medtorch.core.graph.accuracy import FACTORS
@@ -27,9 +28,12 @@ def _in_full(plan: Plan) -> dict[str, Any]:
         "concatenated_in_place": len(program.layout.placed),
         "written_over": len(program.layout.over),
         "kernels": kernel_names(program.graph),
+        "native_calls": program.native_calls,
+        "native_jobs": program.jobs,
+        "python_steps": dict(sorted(Counter(program.python_steps).items())),
         "arena_bytes": program.arena_bytes,
         "arena_values": len(program.layout.lives),
-        "values_bytes": sum(life.size for life in program.layout.lives.values()),
+        "values_bytes": program.values_bytes,
         "workspaces": program.workspaces,
         "accuracy": _accuracy(plan),
     }

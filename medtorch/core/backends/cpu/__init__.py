@@ -14,6 +14,7 @@ from medtorch.core.backends.cpu.conv import ConvKernels
 from medtorch.core.backends.cpu.elementwise import ElementwiseKernels
 from medtorch.core.backends.cpu.fused import FusedKernels, PackedWeights
 from medtorch.core.backends.cpu.interpolate import InterpolateKernels
+from medtorch.core.backends.cpu.layout import LayoutKernels
 from medtorch.core.backends.cpu.matmul import MatmulKernels
 from medtorch.core.backends.cpu.norm import NormKernels
 from medtorch.core.backends.cpu.pool import PoolKernels
@@ -28,6 +29,7 @@ class CpuKernels(
     ConvKernels,
     ElementwiseKernels,
     InterpolateKernels,
+    LayoutKernels,
     MatmulKernels,
     NormKernels,
     PoolKernels,

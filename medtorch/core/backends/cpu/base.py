@@ -28,6 +28,11 @@ class NativeFamily(KernelFamily):
         """Float32 numbers of any value, in memory order."""
         return self.native.empty(shape)
 
+    def new_in_order(self, shape: tuple[int, ...], order: tuple[int, ...]) -> Array:
+        """Float32 numbers of any value, with the dims `order` from the longest step in memory to the shortest."""
+        back = sorted(range(len(shape)), key=order.__getitem__)
+        return self.native.empty(tuple(shape[d] for d in order)).transpose(back)
+
     def new_channels_last(self, shape: tuple[int, ...]) -> Array:
         """Float32 numbers of any value, (N, C, *size) with channels side by side in memory."""
         return np.moveaxis(self.native.empty((shape[0], *shape[2:], shape[1])), -1, 1)

@@ -20,6 +20,13 @@ from medtorch.core.backends.reference.fused import FusedKernels as ReferenceFuse
 from medtorch.core.shapes import Shape
 from medtorch.core.windows import Pads, window_outputs
 
+ENDINGS: dict[str, tuple[str, tuple[float | None, ...]]] = {
+    "none": ("", ()),
+    "relu": ("relu", ()),
+    "relu6": ("clamp", (0.0, 6.0)),
+    "leaky_relu": ("leaky_relu", (None,)),
+}
+"""The native function that is each activation, and its numbers; None is alpha."""
 ACTIVATIONS = ("none", "relu", "relu6", "leaky_relu")
 
 
@@ -120,6 +127,48 @@ class FusedKernels(ConvKernels, ReferenceFusedKernels):
             self.packed.of(weight, 0, lambda: self.set.pack_matmul(columns)),
         )
         return y if out is None or direct else self.copy_into(y, out)
+
+    def scale_shift(
+        self,
+        x: Array,
+        scale: Array,
+        shift: Array | None,
+        dim: int,
+        activation: str,
+        alpha: float,
+        out: Array | None,
+    ) -> Array:
+        across = (-1, *(1,) * (x.ndim - 1 - dim))
+        arrays = (x, scale.reshape(across)) if shift is None else (x, scale.reshape(across), shift.reshape(across))
+        name = "mul" if shift is None else "scale_shift"
+        y = self._mapped(name, arrays, activation, alpha, self._like(x) if out is None else out)
+        return super().scale_shift(x, scale, shift, dim, activation, alpha, out) if y is None else y
+
+    def _like(self, x: Array) -> Array:
+        """Memory for numbers that lie as those of x."""
+        return self.new_in_order(x.shape, tuple(sorted(range(x.ndim), key=lambda d: (-abs(x.strides[d]), d))))
+
+    def add_activated(self, a: Array, b: Array, activation: str, alpha: float, out: Array | None) -> Array:
+        y = None if out is None else self._mapped("add", (a, b), activation, alpha, out)
+        if y is None and out is None and all_float32(a, b):  # no memory given: the kernel for two arrays chooses its layout
+            return self._finished(self.add(a, b), None, activation, alpha, None)
+        return super().add_activated(a, b, activation, alpha, out) if y is None else y
+
+    def activate(self, x: Array, activation: str, alpha: float, out: Array | None) -> Array:
+        y = None if out is None else self._mapped("identity", (x,), activation, alpha, out)
+        return super().activate(x, activation, alpha, out) if y is None else y
+
+    def copy_into(self, x: Array, out: Array) -> Array:
+        y = self._mapped("identity", (x,), "none", 0.0, out) if x.shape == out.shape else None
+        return super().copy_into(x, out) if y is None else y
+
+    def _mapped(self, name: str, arrays: tuple[Array, ...], activation: str, alpha: float, out: Array) -> Array | None:
+        """The native function of `arrays` with what follows it, in `out`; None where native kernels do not do that."""
+        then = ENDINGS.get(activation)
+        if then is None or out.size == 0:
+            return None
+        numbers = tuple(alpha if n is None else n for n in then[1])
+        return out if self.set.map_into(out, name, arrays, (), then[0], numbers) else None
 
 
 def _lies_as(a: Array, b: Array) -> bool:

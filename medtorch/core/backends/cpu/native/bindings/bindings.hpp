@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "../kernel_set.hpp"
+#include <nanobind/stl/shared_ptr.h>
+
 #include "../launch.hpp"
 #include "../memory.hpp"
 #include "arrays.hpp"
