@@ -22,8 +22,9 @@ Array = Any
 class Kernels(Protocol):
     """Every kernel that ops may call, by family."""
 
-    native: ModuleType | None
-    """The module that writes down native jobs and runs them again; None where kernels run from Python alone."""
+    @property
+    def native(self) -> ModuleType | None:
+        """The module that writes down native jobs and runs them again; None where kernels run from Python alone."""
 
     def quiet(self) -> AbstractContextManager[Any]: ...
 

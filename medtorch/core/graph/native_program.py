@@ -132,7 +132,9 @@ class NativeProgram:
         room = self._memory(self.arena_bytes + ALIGNMENT)
         start = -_address(room) % ALIGNMENT
         memory = room[start : start + self.arena_bytes]
-        used = [look for span in self._settled.spans if isinstance(span, PythonStep) for look in (*span.taken, *span.made)]
+        used = [
+            look for span in self._settled.spans if isinstance(span, PythonStep) for look in (*span.taken, *span.made)
+        ]
         used += [look for look, _ in self._settled.outputs]
         arrays = {look: look.into(memory) for look in used if isinstance(look, Look) and look.piece == BLOCK}
         return Workspace(memory, _address(memory), arrays)

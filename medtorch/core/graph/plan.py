@@ -17,8 +17,8 @@ from medtorch.core.graph.capture import capture, other_numbers
 from medtorch.core.graph.constants import ConstantPool
 from medtorch.core.graph.ir import Graph
 from medtorch.core.graph.lifetimes import Planner
-from medtorch.core.graph.probe import probe
 from medtorch.core.graph.native_program import NativeProgram
+from medtorch.core.graph.probe import probe
 from medtorch.core.graph.program import Program
 from medtorch.core.graph.recorder import same_numbers
 from medtorch.core.graph.rewrite import Rewritten, rewrite

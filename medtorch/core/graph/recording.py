@@ -1,9 +1,9 @@
 """What a step does to memory, as its native jobs tell: whether it can be done again by those jobs alone.
 
 A kernel that runs from Python may look at its arrays, copy some, and hand others to native code. If all that its jobs
-read is what the step was given or what earlier jobs of the step wrote, and all that it makes was written by jobs or looks
-into what it was given, then the jobs are the whole step. Anything that NumPy made on the way shows as memory of unknown
-origin.
+read is what the step was given or what earlier jobs of the step wrote, and all that it makes was written by jobs or
+looks into what it was given, then the jobs are the whole step. Anything that NumPy made on the way shows as memory of
+unknown origin.
 
 Requires  REQ-F-CMP-005
 """

@@ -150,7 +150,9 @@ class FusedKernels(ConvKernels, ReferenceFusedKernels):
 
     def add_activated(self, a: Array, b: Array, activation: str, alpha: float, out: Array | None) -> Array:
         y = None if out is None else self._mapped("add", (a, b), activation, alpha, out)
-        if y is None and out is None and all_float32(a, b):  # no memory given: the kernel for two arrays chooses its layout
+        if (
+            y is None and out is None and all_float32(a, b)
+        ):  # no memory given: the kernel for two arrays chooses its layout
             return self._finished(self.add(a, b), None, activation, alpha, None)
         return super().add_activated(a, b, activation, alpha, out) if y is None else y
 
