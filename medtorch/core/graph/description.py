@@ -1,4 +1,4 @@
-"""The steps of a graph on arrays that are addresses without memory: which native jobs they are, and what is left to Python.
+"""The steps of a graph on arrays that are addresses without memory: native jobs, and what is left to Python.
 
 Requires  REQ-F-CMP-005
 """
