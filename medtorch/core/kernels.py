@@ -9,7 +9,6 @@ Requires  REQ-F-OPS-001
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from types import ModuleType
 from typing import Any, ClassVar, Protocol
 
 from medtorch.core.dtypes import dtype
@@ -21,10 +20,6 @@ Array = Any
 
 class Kernels(Protocol):
     """Every kernel that ops may call, by family."""
-
-    @property
-    def native(self) -> ModuleType | None:
-        """The module that writes down native jobs and runs them again; None where kernels run from Python alone."""
 
     def quiet(self) -> AbstractContextManager[Any]: ...
 
@@ -103,7 +98,6 @@ class Kernels(Protocol):
     def full(self, shape: tuple[int, ...], value: Any, wanted: dtype) -> Array: ...
     def zeros(self, shape: tuple[int, ...], numpy_dtype: Any) -> Array: ...
     def copy(self, x: Array, memory_format: str) -> Array: ...
-    def regroup(self, x: Array, shape: tuple[int, ...]) -> Array: ...
     def cast(self, x: Array, wanted: dtype) -> Array: ...
     def expand(self, x: Array, shape: tuple[int, ...]) -> Array: ...
     def as_strided(self, x: Array, shape: tuple[int, ...], strides: tuple[int, ...]) -> Array: ...

@@ -160,6 +160,10 @@ class FusedKernels(ConvKernels, ReferenceFusedKernels):
         y = None if out is None else self._mapped("identity", (x,), activation, alpha, out)
         return super().activate(x, activation, alpha, out) if y is None else y
 
+    def regroup(self, x: Array, shape: tuple[int, ...]) -> Array:
+        view = _view(x, shape)
+        return self.copy(x, "contiguous_format").reshape(shape) if view is None else view
+
     def copy_into(self, x: Array, out: Array) -> Array:
         y = self._mapped("identity", (x,), "none", 0.0, out) if x.shape == out.shape else None
         return super().copy_into(x, out) if y is None else y
@@ -176,3 +180,13 @@ class FusedKernels(ConvKernels, ReferenceFusedKernels):
 def _lies_as(a: Array, b: Array) -> bool:
     """Whether two arrays of one shape have the same strides wherever they matter."""
     return all(n == 1 or s == t for n, s, t in zip(a.shape, a.strides, b.strides, strict=True))
+
+
+def _view(x: Array, shape: tuple[int, ...]) -> Array | None:
+    """x as another shape, without a copy; None where its memory does not allow that."""
+    if x.flags.c_contiguous:
+        return x.reshape(shape)
+    try:
+        return np.reshape(x, shape, copy=False)
+    except ValueError:  # the one way in which NumPy tells
+        return None

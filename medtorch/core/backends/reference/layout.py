@@ -26,10 +26,6 @@ class LayoutKernels(KernelFamily):
         back = sorted(range(x.ndim), key=order.__getitem__)
         return self.xp.ascontiguousarray(x.transpose(order)).reshape([x.shape[d] for d in order]).transpose(back)
 
-    def regroup(self, x: Array, shape: tuple[int, ...]) -> Array:
-        """x as another shape: a view where its memory allows that, else a copy."""
-        return x.reshape(shape)
-
     def cast(self, x: Array, wanted: dtype) -> Array:
         with self.quiet():
             return x.astype(wanted.numpy, order="K")
