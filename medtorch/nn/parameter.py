@@ -35,8 +35,12 @@ class Parameter(Tensor):
             raise DtypeError(f"{cls.__name__}: expected a tensor, got {type(data).__name__}")
         return super().__new__(cls)._over(data, requires_grad)
 
+    def __init__(self, data: Tensor | None = None, requires_grad: bool = True) -> None:
+        """Nothing is left to do: __new__ took `data` over."""
+
     def _over(self, data: Tensor, requires_grad: bool) -> Self:
         self._array, self._device, self._counter = data._array, data._device, data._counter
+        self._shared = data._shared = True
         self.requires_grad_(requires_grad)
         return self
 
@@ -62,6 +66,9 @@ class Buffer(Tensor):
         self._array, self._device, self._counter = source._array, source._device, source._counter
         self.persistent = persistent
         return self
+
+    def __init__(self, data: Tensor | None = None, *, persistent: bool = True) -> None:
+        """Nothing is left to do: __new__ took `data` over."""
 
     @classmethod
     def _from_array(cls, array: Any, place: Any) -> Self:

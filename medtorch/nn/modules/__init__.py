@@ -151,6 +151,13 @@ from medtorch.nn.modules.segmentation_loss import (
     TverskyLoss,
 )
 from medtorch.nn.modules.sparse import Embedding
+from medtorch.nn.modules.transformer import (
+    Transformer,
+    TransformerDecoder,
+    TransformerDecoderLayer,
+    TransformerEncoder,
+    TransformerEncoderLayer,
+)
 from medtorch.nn.modules.upsampling import (
     Upsample,
     UpsamplingBilinear2d,
@@ -285,6 +292,11 @@ __all__ = [
     "Tanh",
     "Tanhshrink",
     "Threshold",
+    "Transformer",
+    "TransformerDecoder",
+    "TransformerDecoderLayer",
+    "TransformerEncoder",
+    "TransformerEncoderLayer",
     "TripletMarginLoss",
     "TripletMarginWithDistanceLoss",
     "TverskyLoss",
