@@ -42,6 +42,10 @@ from medtorch.core.devices import device
 from medtorch.core.dtypes import (
     bfloat16,
     can_cast,
+    cdouble,
+    cfloat,
+    complex64,
+    complex128,
     double,
     dtype,
     finfo,
@@ -98,18 +102,13 @@ from medtorch.core.ops.arithmetic import (
     sub,
 )
 from medtorch.core.ops.bits import (
-    angle,
-    conj,
     frexp,
     gcd,
     heaviside,
-    imag,
     isneginf,
     isposinf,
-    isreal,
     lcm,
     nextafter,
-    real,
     signbit,
 )
 from medtorch.core.ops.combining import (
@@ -136,6 +135,24 @@ from medtorch.core.ops.comparison import (
     lt,
     masked_fill,
     ne,
+)
+from medtorch.core.ops.complex import (
+    adjoint,
+    angle,
+    complex,
+    conj,
+    conj_physical,
+    imag,
+    is_conj,
+    is_neg,
+    isreal,
+    polar,
+    real,
+    resolve_conj,
+    resolve_neg,
+    sgn,
+    view_as_complex,
+    view_as_real,
 )
 from medtorch.core.ops.conv import (
     conv1d,
@@ -470,8 +487,6 @@ swapaxes = swapdims = transpose
 moveaxis, fix = movedim, trunc
 arcsin, arccos, arctan, arctan2 = asin, acos, atan, atan2
 arccosh, arcsinh, arctanh = acosh, asinh, atanh
-conj_physical = resolve_conj = resolve_neg = conj
-sgn = sign
 trapz = trapezoid
 
 __all__ = [
@@ -491,6 +506,7 @@ __all__ = [
     "addmm",
     "addmv",
     "addr",
+    "adjoint",
     "alias_copy",
     "all",
     "allclose",
@@ -545,7 +561,9 @@ __all__ = [
     "cartesian_prod",
     "cat",
     "cdist",
+    "cdouble",
     "ceil",
+    "cfloat",
     "chain_matmul",
     "channels_last",
     "channels_last_3d",
@@ -559,6 +577,9 @@ __all__ = [
     "clip",
     "column_stack",
     "combinations",
+    "complex",
+    "complex64",
+    "complex128",
     "concat",
     "concatenate",
     "conj",
@@ -684,8 +705,10 @@ __all__ = [
     "int32",
     "int64",
     "inverse",
+    "is_conj",
     "is_grad_enabled",
     "is_inference_mode_enabled",
+    "is_neg",
     "is_tensor",
     "isclose",
     "isfinite",
@@ -779,6 +802,7 @@ __all__ = [
     "permute_copy",
     "pi",
     "pinverse",
+    "polar",
     "polygamma",
     "positive",
     "pow",
@@ -894,6 +918,8 @@ __all__ = [
     "var",
     "var_mean",
     "vdot",
+    "view_as_complex",
+    "view_as_real",
     "view_copy",
     "vsplit",
     "vstack",
@@ -905,7 +931,22 @@ __all__ = [
 
 # Fetched when first asked for: PEP 562.
 _ROOMS = frozenset(
-    {"compat", "cuda", "data", "linalg", "metrics", "models", "nn", "optim", "serialize", "serve", "training", "utils"}
+    {
+        "compat",
+        "cuda",
+        "data",
+        "fft",
+        "func",
+        "linalg",
+        "metrics",
+        "models",
+        "nn",
+        "optim",
+        "serialize",
+        "serve",
+        "training",
+        "utils",
+    }
 )
 _LAZY = {
     "load_bundle": "medtorch.serve",
@@ -914,6 +955,28 @@ _LAZY = {
     "compile": "medtorch.core.graph.compiled",
     "load": "medtorch.serialize.torchnames",
     "save": "medtorch.serialize.torchnames",
+    "BFloat16Tensor": "medtorch.core.typed",
+    "BoolTensor": "medtorch.core.typed",
+    "ByteTensor": "medtorch.core.typed",
+    "CharTensor": "medtorch.core.typed",
+    "DoubleTensor": "medtorch.core.typed",
+    "FloatTensor": "medtorch.core.typed",
+    "HalfTensor": "medtorch.core.typed",
+    "IntTensor": "medtorch.core.typed",
+    "LongTensor": "medtorch.core.typed",
+    "ShortTensor": "medtorch.core.typed",
+    "clone": "medtorch.core.members",
+    "detach": "medtorch.core.members",
+    "get_device": "medtorch.core.members",
+    "is_complex": "medtorch.core.members",
+    "is_floating_point": "medtorch.core.members",
+    "is_inference": "medtorch.core.members",
+    "is_nonzero": "medtorch.core.members",
+    "is_same_size": "medtorch.core.members",
+    "is_signed": "medtorch.core.members",
+    "typename": "medtorch.core.members",
+    "squeeze_": "medtorch.core.members",
+    "unsqueeze_": "medtorch.core.members",
     "abs_": "medtorch.core.inplace_names",
     "acos_": "medtorch.core.inplace_names",
     "acosh_": "medtorch.core.inplace_names",

@@ -10,6 +10,7 @@ Requires  REQ-F-AUT-001
 
 from __future__ import annotations
 
+import functools
 import heapq
 import itertools
 import math
@@ -17,6 +18,7 @@ import weakref
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from medtorch.core import laid_out
 from medtorch.core.backends import kernels_for, move
 from medtorch.core.modes import STATE, set_grad_enabled
 from medtorch.core.ops.op import Op
@@ -29,6 +31,13 @@ if TYPE_CHECKING:
 
 Edge = tuple["Node", int]
 _sequence = itertools.count()
+_batching: Any = None
+
+
+def install_batching(module: Any) -> None:
+    """From now on ops may meet batched arrays: medtorch/core/batching.py carries them out."""
+    global _batching  # noqa: PLW0603  without vmap an op pays nothing for it
+    _batching = module
 
 
 class Saved:
@@ -50,13 +59,14 @@ class Saved:
         self._tensor = tensor if output is None else None
         self._array, self._output = (None, None) if output is None else (tensor, output)
         if output is not None:
-            self._array = tensor.detach()
+            self._array = tensor._alias()
         self._version = tensor._version
 
     def keep_copy_of(self, tensor: Tensor) -> None:
         """If this is `tensor`, which is about to be changed by the very op that saved it, keep its present numbers."""
         if self._tensor is tensor:
             kept = tensor._from_array(tensor._array.copy(order="K"), tensor._device)
+            kept._tangents, kept._tangents_version = tensor._tangents, 0
             if tensor.grad_fn is not None:
                 kept._set_node(tensor.grad_fn, tensor._output_nr)
             self._tensor, self._version = kept, 0
@@ -233,15 +243,27 @@ def run(op: Op, inputs: Sequence[Any]) -> Any:
     Raises    DeviceError for tensors on different devices; whatever the op's check raises
     """
     tensors = promote(op, inputs)
+    if STATE.levels:
+        level = forward.highest(tensors)
+        if level is not None:
+            return forward.run_dual(op, tensors, level)
+    for tensor in tensors:
+        if tensor is not None and tensor._copy_of is not None:
+            laid_out.refuse_stale(tensor, op.name)
+    if _batching is not None:
+        tensors = _batching.shared(tensors)
     specs = [None if t is None else t.spec for t in tensors]
     place = _common_device(op, specs)
     if place is None:
         tensors, place = _bring_scalars(tensors)
         specs = [None if t is None else t.spec for t in tensors]
+    if not op.takes_complex and any(s is not None and s.dtype.category == 3 for s in specs):
+        raise UnsupportedError(f"{op.name}: complex numbers are not supported{describe(**_named(op, specs))}")
     op.check(*specs)
     kernels = kernels_for(place)
+    carry_out = op.forward if _batching is None else functools.partial(_batching.forward, op)
     with kernels.quiet():
-        found = op.forward(kernels, *(None if t is None else t._array for t in tensors))
+        found = carry_out(kernels, *(None if t is None else t._array for t in tensors))
     arrays = found if isinstance(found, tuple) else (found,)
     first = next(t for t in tensors if t is not None)
     outputs = tuple(first._made(array, place) for array in arrays)
@@ -251,6 +273,8 @@ def run(op: Op, inputs: Sequence[Any]) -> Any:
     if STATE.capture is not None:
         STATE.capture.saw_op(op, tensors, outputs)
     record(op, tensors, outputs)
+    if _batching is not None:
+        _batching.mark(op, tensors, outputs)
     return outputs if isinstance(found, tuple) else outputs[0]
 
 
@@ -259,11 +283,11 @@ def record(op: Op, tensors: tuple[Tensor | None, ...], outputs: tuple[Tensor, ..
     if not STATE.grad:
         return
     needs = tuple(t is not None and t.requires_grad for t in tensors)
-    if not any(needs) or not any(t.dtype.is_floating_point for t in outputs):
+    if not any(needs) or not any(t.dtype.is_differentiable for t in outputs):
         return
     node = OpNode(op, tensors, needs, outputs)
     for nr, out in enumerate(outputs):
-        if out.dtype.is_floating_point:
+        if out.dtype.is_differentiable:
             out._set_node(node, nr)
 
 
@@ -274,9 +298,13 @@ def _common_device(op: Op, specs: Sequence[Spec | None]) -> Any:
         return places.pop()
     far = {s.device for s in specs if s is not None and not (s.ndim == 0 and s.device.type == "cpu")}
     if len(far) != 1 or op.promotes == "none":
-        names = op.inputs if not op.variadic else tuple(f"{op.inputs[-1]}[{i}]" for i in range(len(specs)))
-        raise DeviceError(f"{op.name}: tensors on different devices{describe(**dict(zip(names, specs, strict=True)))}")
+        raise DeviceError(f"{op.name}: tensors on different devices{describe(**_named(op, specs))}")
     return None
+
+
+def _named(op: Op, specs: Sequence[Spec | None]) -> dict[str, Spec | None]:
+    names = op.inputs if not op.variadic else tuple(f"{op.inputs[-1]}[{i}]" for i in range(len(specs)))
+    return dict(zip(names, specs, strict=True))
 
 
 def _bring_scalars(tensors: tuple[Tensor | None, ...]) -> tuple[tuple[Tensor | None, ...], Any]:
@@ -380,12 +408,16 @@ def _root(tensor: Tensor, grad: Tensor | None, create_graph: bool) -> tuple[Edge
             raise AutogradError(
                 f"backward: the gradient can be left out for a single number only{describe(tensor=tensor.spec)}"
             )
+        if tensor.dtype.is_complex:
+            raise AutogradError(
+                f"backward: the gradient can be left out for a real number only{describe(tensor=tensor.spec)}"
+            )
         return edge, tensor.detach().new_ones(tensor.shape)
     if grad.shape != tensor.shape:
         raise AutogradError(
             f"backward: gradient and tensor differ in shape{describe(tensor=tensor.spec, gradient=grad.spec)}"
         )
-    return edge, grad if create_graph else grad.detach()
+    return edge, grad if create_graph or STATE.levels else grad.detach()
 
 
 def _listed(value: Any) -> tuple[Any, ...]:
@@ -459,3 +491,6 @@ def grad(
                 f"grad: input {place} was not used for the outputs; allow_unused=True gives None for it"
             )
     return tuple(found)
+
+
+from medtorch.core import forward  # noqa: E402  forward mode runs ops below its level with `run`

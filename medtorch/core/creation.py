@@ -48,7 +48,9 @@ def _numpy_of(data: Any, dtype: DType | None) -> np.ndarray[Any, Any]:
             raise ArgumentError(f"tensor: the data do not form an array of numbers: {wrong}") from wrong
         if dtype is None and found.dtype == np.float64 and not _holds_arrays(data):
             found = found.astype(dtypes.get_default_dtype().numpy)
-    if found.dtype == object or found.dtype.kind in "USVcmM":
+        elif dtype is None and found.dtype == np.complex128 and not _holds_arrays(data):
+            found = found.astype(dtypes.of_scalar(0j).numpy)
+    if found.dtype == object or found.dtype.kind in "USVmM":
         raise DtypeError(f"tensor: data of type {found.dtype} cannot become a tensor")
     if found.dtype.byteorder == ">":
         found = found.astype(found.dtype.newbyteorder("="))
@@ -65,7 +67,7 @@ def _plain(data: Any) -> Any:
 def _holds_arrays(data: Any) -> bool:
     if isinstance(data, (list, tuple)):
         return bool(data) and _holds_arrays(data[0])
-    return isinstance(data, (np.ndarray, np.floating))
+    return isinstance(data, (np.ndarray, np.inexact))
 
 
 def tensor(
@@ -94,7 +96,9 @@ def from_numpy(ndarray: np.ndarray[Any, Any]) -> Tensor:
             f"from_numpy: {ndarray.dtype} is not in this machine's byte order; "
             "use ndarray.astype(ndarray.dtype.newbyteorder('='))"
         )
-    return Tensor._from_array(ndarray, as_device("cpu"))
+    found = Tensor._from_array(ndarray, as_device("cpu"))
+    found._shared = True
+    return found
 
 
 def as_tensor(data: Any, dtype: Any = None, device: Device = None) -> Tensor:

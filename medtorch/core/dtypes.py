@@ -19,7 +19,7 @@ class dtype:  # noqa: N801  the public name is torch's
     """The type of a tensor's elements."""
 
     name: str
-    category: int  # 0 bool, 1 whole number, 2 floating point: the higher wins a promotion
+    category: int  # 0 bool, 1 whole number, 2 floating point, 3 complex: the higher wins a promotion
     itemsize: int
 
     @property
@@ -28,7 +28,30 @@ class dtype:  # noqa: N801  the public name is torch's
 
     @property
     def is_complex(self) -> bool:
-        return False
+        return self.category == 3
+
+    @property
+    def is_differentiable(self) -> bool:
+        """Whether tensors of it can require gradients: floating-point and complex ones."""
+        return self.category >= 2
+
+    @property
+    def parts(self) -> dtype:
+        """The dtype of the real and the imaginary part; a real dtype is its own."""
+        return _PARTS.get(self, self)
+
+    def to_complex(self) -> dtype:
+        """The complex dtype with parts of this one. Raises DtypeError where there is none."""
+        if self.is_complex:
+            return self
+        found = _COMPLEX.get(self)
+        if found is None:
+            raise DtypeError(f"there are no complex numbers of {self!r}")
+        return found
+
+    def to_real(self) -> dtype:
+        """The dtype of the parts."""
+        return self.parts
 
     @property
     def is_signed(self) -> bool:
@@ -58,11 +81,27 @@ float16 = half = dtype("float16", 2, 2)
 bfloat16 = dtype("bfloat16", 2, 2)
 float32 = float_ = dtype("float32", 2, 4)
 float64 = double = dtype("float64", 2, 8)
+complex64 = cfloat = dtype("complex64", 3, 8)
+complex128 = cdouble = dtype("complex128", 3, 16)
 
-ALL = (bool_, uint8, int8, int16, int32, int64, float16, bfloat16, float32, float64)
+ALL = (bool_, uint8, int8, int16, int32, int64, float16, bfloat16, float32, float64, complex64, complex128)
+_PARTS = {complex64: float32, complex128: float64}
+_COMPLEX = {float32: complex64, float64: complex128}
 _BY_NAME = {d.name: d for d in ALL}
 _BY_NUMPY = {np.dtype(d.name): d for d in ALL if d is not bfloat16}
-_WIDTH = {uint8: 1, int8: 1, int16: 2, int32: 3, int64: 4, float16: 1, bfloat16: 1, float32: 2, float64: 3}
+_WIDTH = {
+    uint8: 1,
+    int8: 1,
+    int16: 2,
+    int32: 3,
+    int64: 4,
+    float16: 1,
+    bfloat16: 1,
+    float32: 2,
+    float64: 3,
+    complex64: 2,
+    complex128: 3,
+}
 
 _default = float32
 
@@ -87,6 +126,28 @@ def from_numpy(numpy_dtype: Any) -> dtype:
     return found
 
 
+_TYPE_NAMES = {
+    "FloatTensor": float32,
+    "DoubleTensor": float64,
+    "HalfTensor": float16,
+    "BFloat16Tensor": bfloat16,
+    "ByteTensor": uint8,
+    "CharTensor": int8,
+    "ShortTensor": int16,
+    "IntTensor": int32,
+    "LongTensor": int64,
+    "BoolTensor": bool_,
+    "ComplexFloatTensor": complex64,
+    "ComplexDoubleTensor": complex128,
+}
+_NAME_OF_TYPE = {dtype: name for name, dtype in _TYPE_NAMES.items()}
+
+
+def type_name(of: dtype, *, cuda: bool) -> str:
+    """torch's name of the type of such tensors: "torch.FloatTensor", "torch.cuda.LongTensor"."""
+    return f"torch.{'cuda.' if cuda else ''}{_NAME_OF_TYPE[of]}"
+
+
 def as_dtype(value: Any) -> dtype:
     """A dtype from a dtype, from bool, int or float, or from what NumPy takes for one."""
     if isinstance(value, dtype):
@@ -97,6 +158,10 @@ def as_dtype(value: Any) -> dtype:
         return int64
     if value is float:
         return _default
+    if isinstance(value, str) and value.rpartition(".")[2] in _TYPE_NAMES:
+        return _TYPE_NAMES[value.rpartition(".")[2]]
+    if value is complex:
+        return complex128 if _default is float64 else complex64
     return from_numpy(np.dtype(value))
 
 
@@ -117,6 +182,8 @@ def promote_types(a: dtype, b: dtype) -> dtype:
     """The smallest dtype that both `a` and `b` go into."""
     if a is b:
         return a
+    if {a.category, b.category} == {2, 3}:
+        return complex128 if float64 in (a.parts, b.parts) else complex64
     if a.category != b.category:
         return a if a.category > b.category else b
     if _WIDTH[a] == _WIDTH[b]:  # uint8 with int8, float16 with bfloat16
@@ -132,6 +199,8 @@ def of_scalar(value: object) -> dtype:
         return int64
     if isinstance(value, (float, np.floating)):
         return _default
+    if isinstance(value, (complex, np.complexfloating)):
+        return complex128 if _default is float64 else complex64
     raise DtypeError(f"expected a number or a tensor, got {type(value).__name__}")
 
 
@@ -160,7 +229,7 @@ class finfo:  # noqa: N801
     dtype: str
 
     def __init__(self, type: DType | None = None) -> None:
-        d = _default if type is None else type
+        d = _default if type is None else type.parts
         if not d.is_floating_point:
             raise DtypeError(f"finfo: {d!r} is not a floating-point dtype; use iinfo")
         bits = d.itemsize * 8

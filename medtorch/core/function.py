@@ -189,7 +189,7 @@ class Function:
         ctx._node, ctx._to_save = node, ()
         without = {id(t) for t in ctx._without_gradient}
         for nr, out in enumerate(made):
-            if id(out) not in without and out.dtype.is_floating_point:
+            if id(out) not in without and out.dtype.is_differentiable:
                 out._set_node(node, nr)
         return outs
 

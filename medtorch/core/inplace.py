@@ -13,7 +13,7 @@ import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from medtorch.core import dtypes
+from medtorch.core import dtypes, forward, laid_out
 from medtorch.core.autograd import OpNode, keep_copies, now
 from medtorch.core.backends import kernels_for
 from medtorch.core.modes import STATE, enable_grad
@@ -47,7 +47,8 @@ def overwrite(target: Tensor, value: Any, name: str) -> Tensor:
         value = target._scalar(value, target.dtype)
     elif value.device != target.device:
         value = value.to(target.device)
-    if STATE.grad and (target.requires_grad or value.requires_grad):
+    tracked = STATE.grad and (target.requires_grad or value.requires_grad)
+    if tracked or (STATE.levels and (target._tangents or value._tangents or target._base is not None)):
         return assign(target, Overwrite()(target, value.to(target.dtype)), name)
     Overwrite().check(target.spec, value.spec)
     write(target, value, name)
@@ -66,6 +67,7 @@ def write(target: Tensor, value: Tensor, name: str) -> None:
 def guard(target: Tensor, name: str) -> None:
     """Raise where `target` may not be changed in place."""
     shown = describe(tensor=target.spec)
+    laid_out.refuse_change(target, name)
     if target._inference and not STATE.inference:
         raise AutogradError(f"{name}: an inference tensor can be changed in place in inference mode only{shown}")
     laid_over = any(stride == 0 and size > 1 for stride, size in zip(target._array.strides, target.shape, strict=True))
@@ -104,6 +106,8 @@ def assign(target: Tensor, value: Tensor, name: str) -> Tensor:
         node = OpNode(SetView(target._view_ops), (base, value), needs, (base,))
     write(target, value, name)
     target._counter[0] += 1
+    if STATE.levels:
+        forward.assigned(target, value)
     if node is not None and base is not None:
         base._set_node(node, 0)
         refresh_view(target)

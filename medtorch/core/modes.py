@@ -38,6 +38,10 @@ class _State(threading.local):
     inference = False
     packing: tuple[tuple[Callable[[Any], Any], Callable[[Any], Any]], ...] = ()
     """How saved tensors are stored and fetched: pairs (pack, unpack), of which the last is in force."""
+    levels: tuple[int, ...] = ()
+    """The levels of forward mode whose tangents are seen (medtorch/core/forward.py)."""
+    batches: tuple[Any, ...] = ()
+    """The levels of vmap that are open (medtorch/core/batching.py)."""
     capture: Watcher | None = None
     """Who is told of everything that happens to tensors, while a model is captured (medtorch/core/graph)."""
 

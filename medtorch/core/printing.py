@@ -60,7 +60,8 @@ def text(tensor: Tensor) -> str:
     """`tensor([[1., 2.]], dtype=..., device=..., grad_fn=...)`; what goes without saying is left out."""
     name = "Parameter containing:\ntensor(" if type(tensor).__name__ == "Parameter" else "tensor("
     notes = []
-    if tensor.dtype not in (dtypes.get_default_dtype(), dtypes.int64, dtypes.bool_) or tensor.numel() == 0:
+    usual = (dtypes.get_default_dtype(), dtypes.of_scalar(0j), dtypes.int64, dtypes.bool_)
+    if tensor.dtype not in usual or tensor.numel() == 0:
         notes.append(f"dtype={tensor.dtype!r}")
     if tensor.numel() == 0 and tensor.ndim != 1:
         notes.insert(0, f"size={tuple(tensor.shape)}")
@@ -80,6 +81,8 @@ def _numbers(array: np.ndarray[Any, Any]) -> str:
     o = _options
     values = array.astype(np.float64) if dtypes.from_numpy(array.dtype).is_floating_point else array
     form = {"float_kind": _float_form(values, o)} if values.dtype.kind == "f" else None
+    if values.dtype.kind == "c":
+        form = {"complex_kind": _complex_form(values, o)}
     if values.dtype.kind == "b":
         width = 4 if bool(values.all()) else 5
         form = {"bool": lambda value: str(bool(value)).rjust(width)}
@@ -92,6 +95,12 @@ def _numbers(array: np.ndarray[Any, Any]) -> str:
         edgeitems=o.edgeitems,
         formatter=form,  # type: ignore[arg-type]
     )
+
+
+def _complex_form(values: np.ndarray[Any, Any], o: _Options) -> Any:
+    """Both parts as floating-point numbers are shown, the sign of the second between them."""
+    real, imag = _float_form(values.real, o), _float_form(np.abs(values.imag), o)
+    return lambda value: f"{real(value.real)}{'-' if np.signbit(value.imag) else '+'}{imag(abs(value.imag))}j"
 
 
 def _float_form(values: np.ndarray[Any, Any], o: _Options) -> Any:

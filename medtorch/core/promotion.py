@@ -1,7 +1,7 @@
 """How inputs of different dtypes, and plain numbers, meet before an op runs.
 
 Math      tensors with dims decide, then 0-d tensors, then Python numbers; a lower rank counts only where it brings a
-          higher category (bool < whole < floating)
+          higher category (bool < whole < floating < complex)
 Source    semantics of torch.result_type
 Requires  REQ-F-TEN-002
 """
@@ -33,7 +33,12 @@ def result_type(*values: Any) -> dtype:
         if not rank:
             continue
         own = _together(rank)
-        found = own if found is None or own.category > found.category else found
+        if found is None:
+            found = own
+        elif own.category > found.category:
+            # a complex number of a lower rank makes floating ones complex without widening them
+            known = own.is_complex and found.is_floating_point
+            found = dtypes.promote_types(found, dtypes.complex64) if known else own
     if found is None:
         raise ArgumentError("result_type: needs at least one tensor or number")
     return found
@@ -51,7 +56,7 @@ def promote(op: Op, inputs: Sequence[Any]) -> tuple[Tensor | None, ...]:
     if op.promotes == "none":
         return tuple(inputs)
     wanted = result_type(*(v for v in inputs if v is not None))
-    if op.promotes == "float" and not wanted.is_floating_point:
+    if op.promotes == "float" and not wanted.is_differentiable:
         wanted = dtypes.get_default_dtype()
     like = next(v for v in inputs if hasattr(v, "_run"))
     return tuple(

@@ -10,13 +10,14 @@ Requires  REQ-F-TEN-005
 from __future__ import annotations
 
 import math
+import warnings
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Self
 
 import numpy as np
 
-from medtorch.core import assignment, autograd, dtypes, fills, printing, resize, shapes
+from medtorch.core import assignment, autograd, dtypes, fills, forward, members, printing, resize, shapes
 from medtorch.core.backends import kernels_for, move
 from medtorch.core.devices import as_device, device
 from medtorch.core.dtypes import DType
@@ -51,6 +52,7 @@ from medtorch.core.ops import (
     triangles,
     view_copies,
 )
+from medtorch.core.ops import complex as complex_ops
 from medtorch.core.ops import (
     matmul as matmul_ops,
 )
@@ -59,7 +61,7 @@ from medtorch.core.ops import softmax as softmax_ops
 from medtorch.core.ops.copy import Cast, Clone, Move
 from medtorch.core.ops.op import Op
 from medtorch.core.spec import Spec, describe
-from medtorch.errors import ArgumentError, AutogradError, DeviceError, DtypeError, ShapeError
+from medtorch.errors import ArgumentError, AutogradError, DeviceError, DtypeError, ShapeError, UnsupportedError
 
 
 class Size(tuple[int, ...]):
@@ -88,6 +90,11 @@ class Tensor:
     _view_kind: str | None = None
     _accumulator: weakref.ref[autograd.Node] | None = None
     _inference = False
+    _shared = False  # whether other tensors or arrays were made over its memory
+    _copy_of: tuple[list[int], int] | None = None  # what a view that had to copy was made of, and its version then
+    _tangents: dict[int, Tensor] | None = None
+    _tangents_version = 0
+    _depth = 0
     __array_priority__ = 1000  # so that ndarray + Tensor asks the tensor
 
     # -- made by the core -----------------------------------------------------------------------------------------
@@ -118,6 +125,7 @@ class Tensor:
         self._counter = source._counter
         self._inference = source._inference
         self._base = source if source._base is None else source._base
+        self._base._shared = True
         self._view_version = self._counter[0]
         self._view_kind = source._view_kind if STATE.grad else "while recording was off"
         self._view_ops = (*source._view_ops, (op, nr))
@@ -131,7 +139,9 @@ class Tensor:
         """This tensor's numbers as output `nr` of `node`."""
         out = Tensor._from_array(self._array, self._device)
         out._counter = self._counter
-        if out.dtype.is_floating_point:
+        out._depth = self._depth
+        out._tangents, out._tangents_version = self._tangents, self._tangents_version
+        if out.dtype.is_differentiable:
             out._set_node(node, nr)
         return out
 
@@ -202,7 +212,7 @@ class Tensor:
         return self.dtype.is_floating_point
 
     def is_complex(self) -> bool:
-        return False
+        return self.dtype.is_complex
 
     def is_signed(self) -> bool:
         return self.dtype.is_signed
@@ -239,15 +249,18 @@ class Tensor:
             if not requires_grad:
                 raise AutogradError("requires_grad can be changed for leaves only; use detach() to leave the graph")
             return self
-        if requires_grad and not self.dtype.is_floating_point:
+        if requires_grad and not self.dtype.is_differentiable:
             raise DtypeError(
-                f"requires_grad_: only floating-point tensors can require gradients{describe(tensor=self.spec)}"
+                "requires_grad_: only floating-point and complex tensors can require gradients"
+                f"{describe(tensor=self.spec)}"
             )
         if requires_grad and self._inference and not STATE.inference:
             raise AutogradError(
                 "requires_grad_: an inference tensor cannot require gradients; make a normal one with clone()"
             )
         self._leaf_requires_grad = bool(requires_grad)
+        if STATE.batches:
+            self._depth = STATE.batches[-1].number
         return self
 
     @property
@@ -302,6 +315,12 @@ class Tensor:
 
     def detach(self) -> Tensor:
         """The same memory, outside the graph."""
+        out = self._alias()
+        self._shared = out._shared = True
+        return out
+
+    def _alias(self) -> Tensor:
+        """As `detach`, for the tape, which only reads."""
         out = Tensor._from_array(self._array, self._device)
         out._counter = self._counter
         out._inference = self._inference
@@ -317,12 +336,15 @@ class Tensor:
     @property
     def data(self) -> Tensor:
         """The same memory, outside the graph, with a version count of its own."""
-        return Tensor._from_array(self._array, self._device)
+        out = Tensor._from_array(self._array, self._device)
+        self._shared = out._shared = True
+        return out
 
     @data.setter
     def data(self, new: Tensor) -> None:
         if STATE.capture is not None:
             STATE.capture.saw_write(self, new, "data")
+        new._shared = self._shared = True
         self._array, self._device = new._array, new._device
         self._counter = [0]
 
@@ -343,6 +365,8 @@ class Tensor:
         if place != self._device:
             out = _moved(out, place)
         if wanted is not out.dtype:
+            if out.dtype.is_complex and not wanted.is_complex:
+                warnings.warn("a cast from complex to real numbers drops the imaginary parts", stacklevel=2)
             out = Cast(wanted)(out)
         if copy and out is self:
             out = out.clone()
@@ -355,12 +379,11 @@ class Tensor:
         return self.to(as_device("cuda" if device is None else device), non_blocking=non_blocking)
 
     def type(self, dtype: Any = None, non_blocking: bool = False) -> Any:
-        """The type's name, or this tensor cast to `dtype`."""
-        return (
-            f"medtorch.{self.dtype.name}"
-            if dtype is None
-            else self.to(dtypes.as_dtype(dtype), non_blocking=non_blocking)
-        )
+        """torch's name of its type ("torch.FloatTensor"), or this tensor cast to a dtype or to a type of such a name."""
+        if dtype is None:
+            return dtypes.type_name(self.dtype, cuda=self.is_cuda)
+        place = as_device("cuda") if isinstance(dtype, str) and dtype.startswith("torch.cuda.") else self._device
+        return self.to(place, dtypes.as_dtype(getattr(dtype, "dtype", dtype)), non_blocking=non_blocking)
 
     def type_as(self, other: Tensor) -> Tensor:
         return self.to(other.dtype)
@@ -376,6 +399,12 @@ class Tensor:
 
     def bfloat16(self, memory_format: str = "preserve_format") -> Tensor:
         return self.to(dtypes.bfloat16, memory_format=memory_format)
+
+    def cfloat(self, memory_format: str = "preserve_format") -> Tensor:
+        return self.to(dtypes.complex64, memory_format=memory_format)
+
+    def cdouble(self, memory_format: str = "preserve_format") -> Tensor:
+        return self.to(dtypes.complex128, memory_format=memory_format)
 
     def long(self, memory_format: str = "preserve_format") -> Tensor:
         return self.to(dtypes.int64, memory_format=memory_format)
@@ -422,6 +451,7 @@ class Tensor:
             raise AutogradError("numpy: the tensor requires grad; use detach().numpy()")
         if self.is_cuda:
             raise DeviceError(f"numpy: the tensor is on {self._device}; use cpu() first")
+        self._shared = True
         return self._array  # type: ignore[no-any-return]
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray[Any, Any]:
@@ -434,6 +464,7 @@ class Tensor:
         if self.requires_grad:
             raise BufferError("a tensor that requires grad cannot be exported; use detach()")
         _tell_reading(self, "__dlpack__")
+        self._shared = True
         return self._array.__dlpack__(**kwargs)
 
     def __dlpack_device__(self) -> Any:
@@ -471,6 +502,9 @@ class Tensor:
 
     def __float__(self) -> float:  # type: ignore[valid-type]
         return float(self.item())
+
+    def __complex__(self) -> complex:
+        return complex(self.item())
 
     def __int__(self) -> int:  # type: ignore[valid-type]
         return int(self.item())
@@ -732,8 +766,9 @@ class Tensor:
 
     T = property(shape_ops.reversed_dims)
     mT = property(shape_ops.matrix_transpose)  # noqa: N815  the public name is torch's
-    H = property(shape_ops.t)
-    mH = property(shape_ops.matrix_transpose)  # noqa: N815  a real matrix is its own conjugate
+    H = property(complex_ops.adjoint_of_matrix)
+    mH = property(complex_ops.adjoint)  # noqa: N815  the public name is torch's
+    adjoint = complex_ops.adjoint
 
     # -- many to one (ops/reduction.py, extremes.py, moments.py) --------------------------------------------------
 
@@ -892,20 +927,25 @@ class Tensor:
     polygamma = transcendental.polygamma_method
     sinc = transcendental.sinc
     xlogy = transcendental.xlogy
-    angle = bits.angle
-    conj = conj_physical = resolve_conj = resolve_neg = bits.conj
+    angle = complex_ops.angle
+    conj = conj_physical = complex_ops.conj
+    resolve_conj = complex_ops.resolve_conj
+    resolve_neg = complex_ops.resolve_neg
+    conj_physical_ = inplace(complex_ops.conj_physical)
+    is_conj = complex_ops.is_conj
+    is_neg = complex_ops.is_neg
     frexp = bits.frexp
     gcd = bits.gcd
     lcm = bits.lcm
     heaviside = bits.heaviside
     isneginf = bits.isneginf
     isposinf = bits.isposinf
-    isreal = bits.isreal
+    isreal = complex_ops.isreal
     nextafter = bits.nextafter
-    sgn = elementwise.sign
+    sgn = complex_ops.sgn
     signbit = bits.signbit
-    real = property(bits.real)
-    imag = property(bits.imag)
+    real = property(complex_ops.real, complex_ops.set_real)
+    imag = property(complex_ops.imag, complex_ops.set_imag)
 
     histogram = histogram.histogram
     index_reduce = index_reduce.index_reduce
@@ -956,8 +996,57 @@ class Tensor:
     lcm_ = inplace(bits.lcm)
     heaviside_ = inplace(bits.heaviside)
     nextafter_ = inplace(bits.nextafter)
-    sgn_ = inplace(elementwise.sign)
+    sgn_ = inplace(complex_ops.sgn)
     sign_ = inplace(elementwise.sign)
+
+    # -- questions, copies, other names (members.py) --------------------------------------------------------------
+
+    __init__ = members.construct
+    is_cpu = property(lambda self: self._device.type == "cpu")
+    is_meta = is_mkldnn = is_mps = is_mtia = is_nested = is_quantized = is_sparse = is_sparse_csr = False
+    is_vulkan = is_xla = is_xpu = is_ipu = is_maia = False
+    layout = "strided"
+    name: str | None = None
+    is_nonzero = members.is_nonzero
+    is_same_size = members.is_same_size
+    storage_offset = members.storage_offset
+    as_subclass = members.as_subclass
+    new = members.new
+    apply_ = members.apply_
+    fill_diagonal_ = members.fill_diagonal_
+    unsqueeze_ = members.unsqueeze_
+    squeeze_ = members.squeeze_
+    transpose_ = swapaxes_ = swapdims_ = members.transpose_
+    t_ = members.t_
+    broadcast_to = shape_ops.broadcast_to
+    repeat_interleave = shape_ops.repeat_interleave
+    tensor_split = shape_ops.tensor_split
+    fliplr = shape_ops.fliplr
+    flipud = shape_ops.flipud
+    narrow_copy = view_copies.narrow_copy
+    positive = elementwise.positive
+
+    absolute_ = inplace(elementwise.abs)
+    atan2_ = arctan2_ = inplace(arithmetic.atan2)
+    subtract_ = inplace(arithmetic.sub)
+    multiply_ = inplace(arithmetic.mul)
+    divide_ = true_divide_ = inplace(arithmetic.div)
+    fmod_ = inplace(arithmetic.fmod)
+    bitwise_and_ = inplace(arithmetic.bitwise_and)
+    bitwise_or_ = inplace(arithmetic.bitwise_or)
+    bitwise_xor_ = inplace(arithmetic.bitwise_xor)
+    bitwise_not_ = inplace(arithmetic.bitwise_not)
+    bitwise_left_shift_ = __ilshift__ = inplace(arithmetic.bitwise_left_shift)
+    bitwise_right_shift_ = __irshift__ = inplace(arithmetic.bitwise_right_shift)
+    eq_ = inplace(comparison.eq)
+    ne_ = not_equal_ = inplace(comparison.ne)
+    lt_ = less_ = inplace(comparison.lt)
+    le_ = less_equal_ = inplace(comparison.le)
+    gt_ = greater_ = inplace(comparison.gt)
+    ge_ = greater_equal_ = inplace(comparison.ge)
+    logical_and_ = inplace(comparison.logical_and)
+    logical_or_ = inplace(comparison.logical_or)
+    logical_xor_ = inplace(comparison.logical_xor)
 
 
 def _rebuild(kind: type[Tensor], array: Any, place: str, requires_grad: bool) -> Tensor:
@@ -970,6 +1059,8 @@ def _sizes(size: tuple[Any, ...]) -> Any:
 
 
 def _tell_reading(tensor: Tensor, name: str) -> None:
+    if hasattr(tensor._array, "batched"):
+        raise UnsupportedError(f"vmap: {name}() of a batched tensor is not supported: its numbers differ by sample")
     if STATE.capture is not None:
         STATE.capture.saw_read(tensor, name)
 
@@ -979,6 +1070,8 @@ def _moved(tensor: Tensor, place: device) -> Tensor:
         STATE.capture.saw_move(tensor, place)
     out = Tensor._from_array(move(tensor._array, place), place)
     autograd.record(Move(place), (tensor,), (out,))
+    if STATE.levels:
+        forward.moved(tensor, out)
     return out
 
 
@@ -990,7 +1083,7 @@ def _to_arguments(tensor: Tensor, *args: Any, **kwargs: Any) -> tuple[DType, dev
     for position, value in enumerate(args):
         if isinstance(value, Tensor):
             wanted, place = value.dtype, value.device
-        elif isinstance(value, DType) or value in (bool, int, float):
+        elif isinstance(value, DType) or value in (bool, int, float, complex):
             wanted = dtypes.as_dtype(value)
         elif isinstance(value, bool) and position:
             options[names.pop(0)] = value

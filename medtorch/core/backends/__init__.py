@@ -64,5 +64,5 @@ def _cuda(place: device) -> CudaKernels:
 def move(array: Any, place: device) -> Any:
     """`array` on `place`, copied if it is elsewhere."""
     if place.type == "cpu":
-        return array if isinstance(array, np.ndarray) else array.get()
+        return array if isinstance(array, np.ndarray) or hasattr(array, "batched") else array.get()
     return _cuda(place).from_host(array)

@@ -43,6 +43,9 @@ class FloatBinary(Binary):
 class Add(Binary):
     """Math      y = a + b"""
 
+    tangents = "linear"
+    takes_complex = True
+
     def forward(self, kernels: Kernels, a: Array, b: Array) -> Array:
         return kernels.add(a, b)
 
@@ -52,6 +55,9 @@ class Add(Binary):
 
 class Sub(Binary):
     """Math      y = a - b"""
+
+    tangents = "linear"
+    takes_complex = True
 
     def check(self, a: Spec, b: Spec) -> Spec:
         require(
@@ -74,17 +80,21 @@ class Sub(Binary):
 class Mul(Binary):
     """Math      y = a b;  da = b dy;  db = a dy"""
 
+    takes_complex = True
+
     uses: ClassVar[dict[str, tuple[int, ...]]] = {"a": (1,), "b": (0,)}
 
     def forward(self, kernels: Kernels, a: Array, b: Array) -> Array:
         return kernels.mul(a, b)
 
     def vjp(self, a: Tensor, b: Tensor, a_spec: Spec, b_spec: Spec, dy: Tensor, needs: tuple[bool, ...]) -> Grads:
-        return sum_to(dy * b, a_spec) if needs[0] else None, sum_to(dy * a, b_spec) if needs[1] else None
+        return sum_to(dy * b.conj(), a_spec) if needs[0] else None, sum_to(dy * a.conj(), b_spec) if needs[1] else None
 
 
 class Div(FloatBinary):
     """Math      y = a / b;  da = dy / b;  db = -dy a / b^2"""
+
+    takes_complex = True
 
     uses: ClassVar[dict[str, tuple[int, ...]]] = {"a": (1,)}
 
@@ -92,7 +102,8 @@ class Div(FloatBinary):
         return kernels.div(a, b)
 
     def vjp(self, a: Tensor, b: Tensor, a_spec: Spec, dy: Tensor, needs: tuple[bool, ...]) -> Grads:
-        return sum_to(dy / b, a_spec) if needs[0] else None, sum_to(-dy * ((a / b) / b), b.spec) if needs[1] else None
+        da = sum_to(dy / b.conj(), a_spec) if needs[0] else None
+        return da, sum_to(-dy * ((a / b) / b).conj(), b.spec) if needs[1] else None
 
 
 class _Divided(Binary):
@@ -158,19 +169,21 @@ class Pow(Binary):
     Raises    ArgumentError for whole numbers to a negative power
     """
 
+    takes_complex = True
+
     def forward(self, kernels: Kernels, a: Array, b: Array) -> Array:
         return kernels.pow(a, b)
 
     def vjp(self, a: Tensor, b: Tensor, y: Tensor, dy: Tensor, needs: tuple[bool, ...]) -> Grads:
         da = db = None
         if needs[0]:
-            da = sum_to((dy * (b * a.pow(b - 1))).masked_fill(b == 0, 0.0), a.spec)
+            da = sum_to((dy * (b * a.pow(b - 1)).conj()).masked_fill(b == 0, 0.0), a.spec)
         if needs[1]:
-            flat = ((a == 0) & (b >= 0)).expand(dy.shape)
-            db = sum_to((dy * (y * a.masked_fill(a == 0, 1.0).log())).masked_fill(flat, 0.0), b.spec)
-            dead = (a == 0) & (b < 0)
-            if bool(dead.any()):  # 0 to a negative power: infinite, and so is its slope
-                db = db + sum_to((dy * (y * a.log())).masked_fill(~dead.expand(dy.shape), 0.0), b.spec)
+            zero = a == 0
+            flat = (zero & (b.real >= 0)).expand(dy.shape)
+            # 0 to a negative power is infinite, and so is its slope
+            log = a.masked_fill(zero, 1.0).log().masked_fill(zero, float("-inf"))
+            db = sum_to((dy * (y * log).conj()).masked_fill(flat, 0.0), b.spec)
         return da, db
 
 

@@ -8,7 +8,7 @@ Requires  REQ-F-OPS-201
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, NamedTuple
 
 from medtorch.core import dtypes
 from medtorch.core.ops.arithmetic import Binary
@@ -141,32 +141,3 @@ def isposinf(input: Tensor) -> Tensor:
 def isneginf(input: Tensor) -> Tensor:
     """Whether a number is negative infinity."""
     return input == -math.inf
-
-
-def isreal(input: Tensor) -> Tensor:
-    """True everywhere: there are no complex numbers here."""
-    return input.new_full(input.shape, True, dtype=dtypes.bool_)
-
-
-def real(input: Tensor) -> Tensor:
-    """input itself: it is real."""
-    return input
-
-
-def imag(input: Tensor) -> NoReturn:
-    """Raises DtypeError, as torch does for a real tensor."""
-    raise DtypeError(f"imag: the tensor is not complex, it has dtype {input.dtype.name}")
-
-
-def angle(input: Tensor) -> Tensor:
-    """0 for numbers from 0 up, pi below, NaN for NaN.
-
-    Math      dx = 0
-    """
-    floating = input if input.dtype.is_floating_point else input + 0.0
-    return (floating.sign().clamp(max=0.0) * -math.pi + 0.0).masked_fill(floating != floating, math.nan)
-
-
-def conj(input: Tensor) -> Tensor:
-    """input itself: a real number is its own conjugate."""
-    return input

@@ -28,12 +28,16 @@ class _Comparison(Binary):
 class Eq(_Comparison):
     """Math      a = b"""
 
+    takes_complex = True
+
     def forward(self, kernels: Kernels, a: Array, b: Array) -> Array:
         return kernels.eq(a, b)
 
 
 class Ne(_Comparison):
     """Math      a != b"""
+
+    takes_complex = True
 
     def forward(self, kernels: Kernels, a: Array, b: Array) -> Array:
         return kernels.ne(a, b)
@@ -56,12 +60,16 @@ class Le(_Comparison):
 class LogicalAnd(_Comparison):
     """Math      a != 0 and b != 0"""
 
+    takes_complex = True
+
     def forward(self, kernels: Kernels, a: Array, b: Array) -> Array:
         return kernels.logical_and(a, b)
 
 
 class LogicalOr(_Comparison):
     """Math      a != 0 or b != 0"""
+
+    takes_complex = True
 
     def forward(self, kernels: Kernels, a: Array, b: Array) -> Array:
         return kernels.logical_or(a, b)
@@ -70,12 +78,16 @@ class LogicalOr(_Comparison):
 class LogicalXor(_Comparison):
     """Math      one of a, b is not 0"""
 
+    takes_complex = True
+
     def forward(self, kernels: Kernels, a: Array, b: Array) -> Array:
         return kernels.logical_xor(a, b)
 
 
 class _Test(Op):
     """Shapes    x -> y: bool, same shape"""
+
+    takes_complex = True
 
     def check(self, x: Spec) -> Spec:
         return x.with_dtype(dtypes.bool_)
@@ -118,6 +130,8 @@ class Where(Op):
     Source    semantics of torch.where
     """
 
+    takes_complex = True
+
     def check(self, condition: Spec, a: Spec, b: Spec) -> Spec:
         shown = {"condition": condition, "input": a, "other": b}
         require(condition.dtype is dtypes.bool_, DtypeError, self, "condition must be bool", **shown)
@@ -142,6 +156,8 @@ class MaskedFill(Op):
     Raises    DtypeError if mask is not bool; ShapeError
     Source    semantics of torch.masked_fill
     """
+
+    takes_complex = True
 
     def check(self, x: Spec, mask: Spec, value: Spec) -> Spec:
         shown = {"input": x, "mask": mask, "value": value}
@@ -265,9 +281,9 @@ def isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-
     if input.dtype is not other.dtype:
         raise DtypeError(f"isclose: dtypes differ{describe(input=input.spec, other=other.spec)}")
     same = input == other
-    if equal_nan and input.dtype.is_floating_point:
+    if equal_nan and input.dtype.is_differentiable:
         same = same | (input.isnan() & other.isnan())
-    a, b = (input.double(), other.double()) if not input.dtype.is_floating_point else (input, other)
+    a, b = (input.double(), other.double()) if not input.dtype.is_differentiable else (input, other)
     return same | (((a - b).abs() <= atol + rtol * b.abs()) & b.isfinite() & a.isfinite())
 
 

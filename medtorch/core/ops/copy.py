@@ -23,6 +23,9 @@ class Clone(Op):
     Source    semantics of torch.clone
     """
 
+    tangents = "linear"
+    takes_complex = True
+
     memory_format: str = "preserve_format"
 
     def check(self, x: Spec) -> Spec:
@@ -44,6 +47,9 @@ class Cast(Op):
     Source    semantics of torch.Tensor.to
     """
 
+    tangents = "linear"
+    takes_complex = True
+
     to: dtype
 
     def check(self, x: Spec) -> Spec:
@@ -53,12 +59,14 @@ class Cast(Op):
         return kernels.cast(x, self.to)
 
     def vjp(self, dy: Tensor, x_spec: Spec) -> Tensor:
-        return dy.to(x_spec.dtype)
+        return Cast(x_spec.dtype)(dy)  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True)
 class Overwrite(Op):
     """The numbers of `value`, stretched to the shape of `x`, whose own numbers are forgotten."""
+
+    takes_complex = True
 
     def check(self, x: Spec, value: Spec) -> Spec:
         fits = value.ndim <= x.ndim and all(
@@ -80,6 +88,8 @@ class SetView(Op):
 
     Math      dbase = dy with that part zero; dvalue = that part of dy
     """
+
+    takes_complex = True
 
     views_of_base: tuple[tuple[Op, int], ...]
 
@@ -108,6 +118,8 @@ class SetView(Op):
 class Move(Op):
     """The same numbers on another device. Its arrays cross over outside the kernels, which know one device each."""
 
+    takes_complex = True
+
     to: device
 
     def check(self, x: Spec) -> Spec:
@@ -115,3 +127,19 @@ class Move(Op):
 
     def vjp(self, dy: Tensor, x_spec: Spec) -> Tensor:
         return dy.to(x_spec.device)
+
+
+class Alias(Op):
+    """The same numbers in the same memory, as another tensor of the graph; not tracked as a view."""
+
+    tangents = "linear"
+    takes_complex = True
+
+    def check(self, x: Spec) -> Spec:
+        return x
+
+    def forward(self, kernels: Kernels, x: Array) -> Array:
+        return x[...]
+
+    def vjp(self, dy: Tensor) -> Tensor:
+        return dy

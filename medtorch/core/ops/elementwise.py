@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
-from medtorch.core.ops.op import Array, Op, require
+from medtorch.core.ops.op import Array, Op, Tangents, require
 from medtorch.core.spec import Spec
 from medtorch.errors import ArgumentError, DtypeError
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 class Unary(Op):
     """Keeps the dtype. Raises DtypeError for bool."""
 
+    tangents: ClassVar[Tangents] = "diagonal"
+
     def check(self, x: Spec) -> Spec:
         require(x.dtype.category > 0, DtypeError, self, "does not take bool", input=x)
         return x
@@ -29,6 +31,8 @@ class Unary(Op):
 
 class FloatUnary(Op):
     """Whole numbers become floating ones first."""
+
+    tangents = "diagonal"
 
     promotes = "float"
 
@@ -39,6 +43,9 @@ class FloatUnary(Op):
 class Neg(Unary):
     """Math      y = -x"""
 
+    tangents = "linear"
+    takes_complex = True
+
     def forward(self, kernels: Kernels, x: Array) -> Array:
         return kernels.neg(x)
 
@@ -47,36 +54,42 @@ class Neg(Unary):
 
 
 class Abs(Unary):
-    """Math      y = |x|;  dx = sign(x) dy, 0 at 0"""
+    """Math      y = |x|;  dx = sign(x) dy, 0 at 0; of complex x, dx = x / |x| dy"""
+
+    takes_complex = True
 
     def check(self, x: Spec) -> Spec:
-        return x
+        return x.with_dtype(x.dtype.parts)
 
     def forward(self, kernels: Kernels, x: Array) -> Array:
         return kernels.abs(x)
 
     def vjp(self, x: Tensor, dy: Tensor) -> Tensor:
-        return dy * x.sign()
+        return dy * x.sgn()
 
 
 class Exp(FloatUnary):
     """Math      y = e^x;  dx = y dy"""
 
+    takes_complex = True
+
     def forward(self, kernels: Kernels, x: Array) -> Array:
         return kernels.exp(x)
 
     def vjp(self, y: Tensor, dy: Tensor) -> Tensor:
-        return dy * y
+        return dy * y.conj()
 
 
 class Exp2(FloatUnary):
     """Math      y = 2^x;  dx = ln(2) y dy"""
 
+    takes_complex = True
+
     def forward(self, kernels: Kernels, x: Array) -> Array:
         return kernels.exp2(x)
 
     def vjp(self, y: Tensor, dy: Tensor) -> Tensor:
-        return dy * y * math.log(2)
+        return dy * y.conj() * math.log(2)
 
 
 class Expm1(FloatUnary):
@@ -92,31 +105,37 @@ class Expm1(FloatUnary):
 class Log(FloatUnary):
     """Math      y = ln x;  dx = dy / x"""
 
+    takes_complex = True
+
     def forward(self, kernels: Kernels, x: Array) -> Array:
         return kernels.log(x)
 
     def vjp(self, x: Tensor, dy: Tensor) -> Tensor:
-        return dy / x
+        return dy / x.conj()
 
 
 class Log2(FloatUnary):
     """Math      y = log2 x;  dx = dy / (x ln 2)"""
 
+    takes_complex = True
+
     def forward(self, kernels: Kernels, x: Array) -> Array:
         return kernels.log2(x)
 
     def vjp(self, x: Tensor, dy: Tensor) -> Tensor:
-        return dy / (x * math.log(2))
+        return dy / (x.conj() * math.log(2))
 
 
 class Log10(FloatUnary):
     """Math      y = log10 x;  dx = dy / (x ln 10)"""
 
+    takes_complex = True
+
     def forward(self, kernels: Kernels, x: Array) -> Array:
         return kernels.log10(x)
 
     def vjp(self, x: Tensor, dy: Tensor) -> Tensor:
-        return dy / (x * math.log(10))
+        return dy / (x.conj() * math.log(10))
 
 
 class Log1p(FloatUnary):
@@ -132,61 +151,73 @@ class Log1p(FloatUnary):
 class Sqrt(FloatUnary):
     """Math      y = sqrt x;  dx = dy / (2 y)"""
 
+    takes_complex = True
+
     def forward(self, kernels: Kernels, x: Array) -> Array:
         return kernels.sqrt(x)
 
     def vjp(self, y: Tensor, dy: Tensor) -> Tensor:
-        return dy / (2 * y)
+        return dy / (2 * y.conj())
 
 
 class Rsqrt(FloatUnary):
     """Math      y = 1 / sqrt x;  dx = -y^3 dy / 2"""
 
+    takes_complex = True
+
     def forward(self, kernels: Kernels, x: Array) -> Array:
         return kernels.rsqrt(x)
 
     def vjp(self, y: Tensor, dy: Tensor) -> Tensor:
-        return dy * (-0.5 * (y * y * y))
+        return dy * (-0.5 * (y * y * y)).conj()
 
 
 class Reciprocal(FloatUnary):
     """Math      y = 1 / x;  dx = -y^2 dy"""
 
+    takes_complex = True
+
     def forward(self, kernels: Kernels, x: Array) -> Array:
         return kernels.reciprocal(x)
 
     def vjp(self, y: Tensor, dy: Tensor) -> Tensor:
-        return -dy * (y * y)
+        return -dy * (y * y).conj()
 
 
 class Sin(FloatUnary):
     """Math      y = sin x;  dx = cos(x) dy"""
 
+    takes_complex = True
+
     def forward(self, kernels: Kernels, x: Array) -> Array:
         return kernels.sin(x)
 
     def vjp(self, x: Tensor, dy: Tensor) -> Tensor:
-        return dy * x.cos()
+        return dy * x.conj().cos()
 
 
 class Cos(FloatUnary):
     """Math      y = cos x;  dx = -sin(x) dy"""
 
+    takes_complex = True
+
     def forward(self, kernels: Kernels, x: Array) -> Array:
         return kernels.cos(x)
 
     def vjp(self, x: Tensor, dy: Tensor) -> Tensor:
-        return -dy * x.sin()
+        return -dy * x.conj().sin()
 
 
 class Tan(FloatUnary):
     """Math      y = tan x;  dx = (1 + y^2) dy"""
 
+    takes_complex = True
+
     def forward(self, kernels: Kernels, x: Array) -> Array:
         return kernels.tan(x)
 
     def vjp(self, y: Tensor, dy: Tensor) -> Tensor:
-        return dy * (y * y + 1)
+        return dy * (y * y + 1).conj()
 
 
 class Asin(FloatUnary):
@@ -222,31 +253,37 @@ class Atan(FloatUnary):
 class Sinh(FloatUnary):
     """Math      y = sinh x;  dx = cosh(x) dy"""
 
+    takes_complex = True
+
     def forward(self, kernels: Kernels, x: Array) -> Array:
         return kernels.sinh(x)
 
     def vjp(self, x: Tensor, dy: Tensor) -> Tensor:
-        return dy * x.cosh()
+        return dy * x.conj().cosh()
 
 
 class Cosh(FloatUnary):
     """Math      y = cosh x;  dx = sinh(x) dy"""
 
+    takes_complex = True
+
     def forward(self, kernels: Kernels, x: Array) -> Array:
         return kernels.cosh(x)
 
     def vjp(self, x: Tensor, dy: Tensor) -> Tensor:
-        return dy * x.sinh()
+        return dy * x.conj().sinh()
 
 
 class Tanh(FloatUnary):
     """Math      y = tanh x;  dx = (1 - y^2) dy"""
 
+    takes_complex = True
+
     def forward(self, kernels: Kernels, x: Array) -> Array:
         return kernels.tanh(x)
 
     def vjp(self, y: Tensor, dy: Tensor) -> Tensor:
-        return dy * (1 - y * y)
+        return dy * (1 - y * y).conj()
 
 
 class Sigmoid(FloatUnary):

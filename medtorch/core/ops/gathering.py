@@ -56,6 +56,8 @@ class Gather(_Along):
     Source    semantics of torch.gather
     """
 
+    takes_complex = True
+
     def check(self, x: Spec, index: Spec) -> Spec:
         self.fits(x, index, {"input": x, "index": index}, free=True)
         return x.with_shape(index.shape)
@@ -137,6 +139,8 @@ class Scatter(_Scattering):
     Source    semantics of torch.scatter
     """
 
+    takes_complex = True
+
     def kernel(self, kernels: Kernels, x: Array, dim: int, index: Array, src: Array) -> Array:
         return kernels.scatter(x, dim, index, src)
 
@@ -152,6 +156,8 @@ class ScatterAdd(_Scattering):
 
     Source    semantics of torch.scatter_add
     """
+
+    takes_complex = True
 
     def kernel(self, kernels: Kernels, x: Array, dim: int, index: Array, src: Array) -> Array:
         return kernels.scatter_add(x, dim, index, src)

@@ -80,7 +80,7 @@ def ormqr(input: Tensor, tau: Tensor, other: Tensor, left: bool = True, transpos
     whole = tau.shape[-1] == min(input.shape[-2:])
     require(whole, ShapeError, "ormqr", "tau must hold one scale for each reflection", **given)
     if not left:
-        return ormqr(input, tau, other.mT, True, not transpose).mT
+        return ormqr(input, tau, other.mT, True, not transpose).mT  # type: ignore[no-any-return]
     return _reflected(input, tau, other, from_last=not transpose)
 
 
@@ -99,7 +99,7 @@ def _reflected(A: Tensor, tau: Tensor, out: Tensor, *, from_last: bool) -> Tenso
     for i in reversed(steps) if from_last else steps:
         v = lower[..., i : i + 1]
         out = out - tau[..., i, None, None] * matmul(v, matmul(v.mT, out))
-    return out  # type: ignore[no-any-return]
+    return out
 
 
 def _unit(A: Tensor) -> Tensor:

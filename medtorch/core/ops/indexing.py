@@ -70,6 +70,8 @@ class Index(Op):
     Raises    DimError for a place that is not there
     """
 
+    takes_complex = True
+
     places: Shape
     name = "getitem"
 
@@ -98,6 +100,8 @@ class IndexPut(Op):
     Undefined which number stays where a place is named twice (its gradient goes to all of them)
     Raises    DimError for a place that is not there; ShapeError; DtypeError
     """
+
+    takes_complex = True
 
     places: Shape
     accumulate: bool = False
@@ -133,6 +137,8 @@ class IndexPut(Op):
 class Nonzero(Op):
     """Coordinates of the numbers that are not zero, in row-major order, (count, ndim)."""
 
+    takes_complex = True
+
     def check(self, x: Spec) -> Spec:
         return Spec((-1, x.ndim), dtypes.int64, x.device)  # -1: only the numbers tell
 
@@ -151,8 +157,18 @@ class Key:
     tensors: dict[int, Tensor]
 
 
+_LONGEST_KEY = 32
+
+
+def _speaks_of_a_dim(entry: Any) -> bool:
+    """Whether a list with this in it is a key with an entry a dim, as a tuple would be."""
+    return entry is None or entry is Ellipsis or isinstance(entry, (slice, list, tuple)) or hasattr(entry, "_run")
+
+
 def read_key(input: Tensor, key: Any) -> Key:
     """What `input[key]` asks for. Raises DimError, ArgumentError, DtypeError for keys that do not fit."""
+    if isinstance(key, list) and len(key) < _LONGEST_KEY and any(_speaks_of_a_dim(entry) for entry in key):
+        key = tuple(key)
     entries = _completed(input, [_plain(input, entry) for entry in (key if isinstance(key, tuple) else (key,))])
     steps: list[tuple[str, int, int, int]] = []
     tensors: dict[int, Tensor] = {}

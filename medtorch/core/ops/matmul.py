@@ -33,11 +33,13 @@ def same_dtype(name: Op | str, **specs: Spec) -> None:
 class Matmul(Op):
     """Matrix times matrix.
 
-    Math      y = a b;  da = dy b^T;  db = a^T dy
+    Math      y = a b;  da = dy b^H;  db = a^H dy
     Shapes    a: (..., n, k); b: (..., k, m), leading dims broadcastable  ->  (..., n, m)
     Raises    ShapeError, DtypeError
     Source    semantics of torch.matmul
     """
+
+    takes_complex = True
 
     def check(self, a: Spec, b: Spec) -> Spec:
         same_dtype(self, input=a, other=b)
@@ -53,8 +55,8 @@ class Matmul(Op):
         return kernels.matmul(a, b)
 
     def vjp(self, a: Tensor, b: Tensor, dy: Tensor, needs: tuple[bool, bool]) -> tuple[Tensor | None, Tensor | None]:
-        da = sum_to(_product(dy, b.mT), a.spec) if needs[0] else None
-        db = sum_to(_product(a.mT, dy), b.spec) if needs[1] else None
+        da = sum_to(_product(dy, b.mH), a.spec) if needs[0] else None
+        db = sum_to(_product(a.mH, dy), b.spec) if needs[1] else None
         return da, db
 
 

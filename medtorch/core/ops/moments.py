@@ -222,7 +222,9 @@ def vector_norm(
     Raises    ShapeError for a negative or infinite order of no number; DtypeError for whole numbers
     Source    semantics of torch.linalg.vector_norm
     """
-    return VectorNorm(frozen(dim), keepdim, float(ord))(input if dtype is None else input.to(dtype))  # type: ignore[no-any-return]
+    x = input if dtype is None else input.to(dtype)
+    x = x.abs() if x.dtype.is_complex else x
+    return VectorNorm(frozen(dim), keepdim, float(ord))(x)  # type: ignore[no-any-return]
 
 
 def dist(input: Tensor, other: Tensor, p: float = 2) -> Tensor:
@@ -238,5 +240,5 @@ def logsumexp(input: Tensor, dim: Dim, keepdim: bool = False) -> Tensor:
 
     Source    semantics of torch.logsumexp
     """
-    floating = input if input.dtype.is_floating_point else input.to(get_default_dtype())
+    floating = input if input.dtype.is_differentiable else input.to(get_default_dtype())
     return Logsumexp(frozen(dim), keepdim)(floating)  # type: ignore[no-any-return]

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 Array = Any  # the array type of whichever backend runs: numpy.ndarray or cupy.ndarray
 
 Promotion = Literal["together", "float", "none"]
+Tangents = Literal["", "linear", "diagonal"]
 Specs = Spec | tuple[Spec, ...]
 
 
@@ -45,6 +46,11 @@ class Op:
     """How inputs of different dtypes meet: brought to one dtype; that and at least floating; or left alone."""
     uses: ClassVar[dict[str, tuple[int, ...]]] = {}
     """Which inputs' gradients a saved input serves, where not all: it is kept (else None) if one of those is wanted."""
+    takes_complex: ClassVar[bool] = False
+    """Whether complex numbers may come in. A gradient of complex numbers is dL/dRe + i dL/dIm, as in torch."""
+    tangents: ClassVar[Tangents] = ""
+    """What forward mode may rely on: the op is linear in all its inputs together; each number of its one output
+    depends on the same number of its one input alone; or neither."""
     wants: ClassVar[tuple[str, ...]] = ()
     inputs: ClassVar[tuple[str, ...]] = ()
     variadic: ClassVar[bool] = False

@@ -40,6 +40,8 @@ class Pad(Op):
     Raises    ShapeError if nothing but a negative size remained
     """
 
+    takes_complex = True
+
     pads: Pads
     value: float | int | bool
 
@@ -67,6 +69,8 @@ class PadByIndex(Op):
     Shapes    x (..., *size), pads for each of the last dims  ->  y (..., *(before + size + after))
     Raises    ShapeError where the pad is larger than the mode can fill, or the sizes do not fit
     """
+
+    takes_complex = True
 
     mode: str
     pads: Pads
@@ -108,6 +112,8 @@ class PadByIndexInputGrad(Op):
 
     Shapes    grad (..., *(before + size + after))  ->  y (..., *size)
     """
+
+    takes_complex = True
 
     mode: str
     pads: Pads

@@ -68,6 +68,9 @@ class Reduction(Op):
 class Sum(Reduction):
     """Math      y = sum x;  dx = dy everywhere"""
 
+    tangents = "linear"
+    takes_complex = True
+
     def forward(self, kernels: Kernels, x: Array) -> Array:
         return kernels.sum(x, self.dims(x), self.keepdim)
 
@@ -78,9 +81,12 @@ class Sum(Reduction):
 class Mean(Reduction):
     """Math      y = (sum x) / n, NaN for n = 0;  dx = dy / n"""
 
+    tangents = "linear"
+    takes_complex = True
+
     def check(self, x: Spec) -> Spec:
         require(
-            x.dtype.is_floating_point, DtypeError, self, "takes floating-point numbers; choose one with dtype=", input=x
+            x.dtype.is_differentiable, DtypeError, self, "takes floating-point numbers; choose one with dtype=", input=x
         )
         return super().check(x)
 
@@ -95,6 +101,8 @@ class Mean(Reduction):
 class Prod(Reduction):
     """Math      y = prod x, 1 for no number;  dx_i = dy prod of the other x, exact where some are zero"""
 
+    takes_complex = True
+
     def forward(self, kernels: Kernels, x: Array) -> Array:
         return kernels.prod(x, self.dims(x), self.keepdim)
 
@@ -104,7 +112,7 @@ class Prod(Reduction):
             others = products_of_others(x.movedim(dims[0], -1)).movedim(-1, dims[0])
         else:
             others = products_of_others(x.reshape(-1)).reshape(x.shape)
-        return stretched(dy, x.spec, dims) * others
+        return stretched(dy, x.spec, dims) * others.conj()
 
 
 def products_of_others(x: Tensor) -> Tensor:
@@ -121,6 +129,8 @@ def products_of_others(x: Tensor) -> Tensor:
 
 class _Truth(Reduction):
     """Zero is false, everything else (NaN too) is true. bool for all dtypes but uint8, which stays."""
+
+    takes_complex = True
 
     def check(self, x: Spec) -> Spec:
         out = super().check(x)
@@ -145,6 +155,8 @@ class All(_Truth):
 class CountNonzero(Op):
     """Math      y = number of x != 0"""
 
+    takes_complex = True
+
     dim: Dim = None
 
     def check(self, x: Spec) -> Spec:
@@ -158,7 +170,7 @@ def _summable(input: Tensor, dtype: Dtype | None) -> Tensor:
     """Whole numbers and bools are summed in int64 unless a dtype is asked for."""
     if dtype is not None:
         return input.to(dtype)
-    return input if input.dtype.is_floating_point else input.to(dtypes.int64)
+    return input if input.dtype.is_differentiable else input.to(dtypes.int64)
 
 
 def sum(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Dtype | None = None) -> Tensor:
@@ -194,7 +206,7 @@ def nansum(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Dtyp
     Source    semantics of torch.nansum
     """
     return sum(
-        input.masked_fill(input != input, 0) if input.dtype.is_floating_point else input, dim, keepdim, dtype=dtype
+        input.masked_fill(input != input, 0) if input.dtype.is_differentiable else input, dim, keepdim, dtype=dtype
     )
 
 

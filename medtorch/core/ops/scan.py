@@ -35,6 +35,9 @@ class _Scan(Op):
 class Cumsum(_Scan):
     """Math      y_i = x_0 + ... + x_i;  dx_i = dy_i + ... + dy_n"""
 
+    tangents = "linear"
+    takes_complex = True
+
     def forward(self, kernels: Kernels, x: Array) -> Array:
         return kernels.cumsum(*self.rows(x)).reshape(x.shape)
 
@@ -123,7 +126,7 @@ class CumulativePlace(_Scan):
 def _summable(input: Tensor, dtype: Dtype | None) -> Tensor:
     if dtype is not None:
         return input.to(dtype)
-    return input if input.dtype.is_floating_point else input.to(dtypes.int64)
+    return input if input.dtype.is_differentiable else input.to(dtypes.int64)
 
 
 def cumsum(input: Tensor, dim: int, *, dtype: Dtype | None = None) -> Tensor:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from medtorch.core import shapes
+from medtorch.core import laid_out, shapes
 from medtorch.core.ops.op import Array, Op, require
 from medtorch.core.shapes import Shape, normalize_dim, normalize_dims
 from medtorch.core.spec import Spec, describe
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 class View(Op):
     """An op whose output shares its input's memory."""
+
+    tangents = "linear"
+    takes_complex = True
 
     views = True
 
@@ -169,6 +172,9 @@ class Scattered(Op):
     Math      dx = place(dy)
     """
 
+    tangents = "linear"
+    takes_complex = True
+
     place: View
     shape: Shape
 
@@ -280,6 +286,9 @@ class UnfoldGrad(Op):
     Math      y = sum over windows; dx = the windows of dy
     """
 
+    tangents = "linear"
+    takes_complex = True
+
     dim: int
     size: int
     step: int
@@ -310,6 +319,9 @@ class Cat(Op):
     Source    semantics of torch.cat
     """
 
+    tangents = "linear"
+    takes_complex = True
+
     dim: int
     promotes = "together"
 
@@ -333,6 +345,9 @@ class Cat(Op):
 class Flip(Op):
     """Dims read backwards."""
 
+    tangents = "linear"
+    takes_complex = True
+
     dims: Shape
 
     def check(self, x: Spec) -> Spec:
@@ -350,6 +365,9 @@ class Flip(Op):
 @dataclass(frozen=True)
 class Roll(Op):
     """Places moved along dims; what leaves at one end comes back at the other."""
+
+    tangents = "linear"
+    takes_complex = True
 
     shifts: Shape
     dims: Shape
@@ -383,9 +401,16 @@ def view(input: Tensor, *shape: Any, dtype: Any = None) -> Tensor:
     if dtype is not None or (len(shape) == 1 and hasattr(shape[0], "is_floating_point")):
         raise ArgumentError("view: reading the bits as another dtype is not supported; to(dtype) converts the numbers")
     wanted = shapes.infer_view(input.shape, _given(shape), op="view")
-    if shapes.view_strides(input.shape, input.stride(), wanted) is None:
+    if shapes.view_strides(input.shape, input.stride(), wanted) is not None:
+        return Reshape(wanted)(input)  # type: ignore[no-any-return]
+    if not laid_out.is_view_in_torch(input, wanted):
         raise ShapeError(f"view: shape {wanted} needs a copy of this memory; use reshape(){describe(input=input.spec)}")
-    return Reshape(wanted)(input)  # type: ignore[no-any-return]
+    if laid_out.can_move(input):
+        laid_out.put_in_order(input)
+        return Reshape(wanted)(input)  # type: ignore[no-any-return]
+    copy: Tensor = Reshape(wanted)(input.contiguous())
+    laid_out.mark_as_copy(copy, input)
+    return copy
 
 
 def view_as(input: Tensor, other: Tensor) -> Tensor:

@@ -32,6 +32,8 @@ class AsStrided(Op):
     Math      dx = the sum of dy over all that reads the same place, shared equally by the elements of x that lie there
     """
 
+    takes_complex = True
+
     size: Shape
     stride: Shape
     offset: int

@@ -23,6 +23,9 @@ class Triangle(Op):
     Math      y_ij = x_ij if j - i >= diagonal (upper) or <= diagonal (lower), else 0;  dx the same of dy
     """
 
+    tangents = "linear"
+    takes_complex = True
+
     diagonal: int
     upper: bool
 

@@ -13,6 +13,7 @@ from medtorch.core.backends.reference.conv import ConvKernels
 from medtorch.core.backends.reference.elementwise import ElementwiseKernels
 from medtorch.core.backends.reference.embedding import EmbeddingKernels
 from medtorch.core.backends.reference.factor import FactorKernels
+from medtorch.core.backends.reference.fft import FftKernels
 from medtorch.core.backends.reference.fused import FusedKernels
 from medtorch.core.backends.reference.indexing import IndexingKernels
 from medtorch.core.backends.reference.interpolate import InterpolateKernels
@@ -38,6 +39,7 @@ class ReferenceKernels(
     ElementwiseKernels,
     EmbeddingKernels,
     FactorKernels,
+    FftKernels,
     IndexingKernels,
     InterpolateKernels,
     LayoutKernels,

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from medtorch.core.backends.reference.base import Array, KernelFamily
 from medtorch.core.backends.reference.special import erf, erfc, erfinv
+from medtorch.core.shapes import broadcast_shapes
 from medtorch.errors import ArgumentError
 
 
@@ -100,6 +103,14 @@ class ElementwiseKernels(KernelFamily):
 
     def neg(self, x: Array) -> Array:
         return self.xp.negative(x)
+
+    def conj(self, x: Array) -> Array:
+        return self.xp.conjugate(x)
+
+    def complex(self, a: Array, b: Array) -> Array:
+        out = self.xp.empty(broadcast_shapes(a.shape, b.shape), np.result_type(a.dtype, np.complex64))
+        out.real, out.imag = a, b
+        return out
 
     def abs(self, x: Array) -> Array:
         return self.xp.absolute(x)

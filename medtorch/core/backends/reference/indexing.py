@@ -31,7 +31,7 @@ class IndexingKernels(KernelFamily):
     def _added(self, x: Array, where: tuple[Any, ...], value: Array) -> Array:
         """x with value added at coordinates. CuPy adds in few dtypes only: whole numbers go through one that wraps."""
         xp = self.xp
-        if x.dtype.kind == "f":
+        if x.dtype.kind in "fc":
             out = x.copy()
             xp.add.at(out, where, value)
             return out

@@ -28,6 +28,8 @@ class LayoutKernels(KernelFamily):
 
     def cast(self, x: Array, wanted: dtype) -> Array:
         with self.quiet():
+            if x.dtype.kind == "c" and not wanted.is_complex:
+                x = x != 0 if wanted.category == 0 else x.real
             return x.astype(wanted.numpy, order="K")
 
     def expand(self, x: Array, shape: tuple[int, ...]) -> Array:

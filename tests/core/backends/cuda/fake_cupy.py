@@ -81,6 +81,30 @@ class FakeArray:
         return method
 
     @property
+    def base(self) -> FakeArray | None:
+        return FakeArray(self.numbers.base, self.where) if isinstance(self.numbers.base, np.ndarray) else None
+
+    @property
+    def data(self) -> Any:
+        return _Space(ptr=self.numbers.ctypes.data)
+
+    @property
+    def real(self) -> FakeArray:
+        return FakeArray(_mine(self).real, self.where)
+
+    @real.setter
+    def real(self, value: Any) -> None:
+        _mine(self).real = _opened(value)
+
+    @property
+    def imag(self) -> FakeArray:
+        return FakeArray(_mine(self).imag, self.where)
+
+    @imag.setter
+    def imag(self, value: Any) -> None:
+        _mine(self).imag = _opened(value)
+
+    @property
     def device(self) -> Device:
         return Device(self.where)
 
@@ -259,6 +283,12 @@ class FakeCupy:
             qr=_several(np.linalg.qr),
             eigh=_several(np.linalg.eigh),
             svd=_several(np.linalg.svd),
+        )
+        self.fft = _Space(
+            fftn=_wrapped(np.fft.fftn),
+            ifftn=_wrapped(np.fft.ifftn),
+            rfftn=_wrapped(np.fft.rfftn),
+            irfftn=_wrapped(np.fft.irfftn),
         )
         self.lib = _Space(stride_tricks=stride_tricks)
         Device.current = 0
