@@ -67,6 +67,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     make.add_argument("--sha256", type=_sha256, metavar="HEX", help="the digest the bundle must have")
     make.add_argument("--content", type=Path, metavar="FILE", help="what `seal` wrote of the image in which this runs")
+    make.add_argument("--osv", type=Path, metavar="ZIP", help="a snapshot of OSV's advisories for PyPI (all.zip)")
+    make.add_argument("--osv-retrieved", metavar="DATE", help="the day on which it was fetched (with --osv)")
     make.add_argument("--timeout", type=float, default=3600.0, metavar="SECONDS", help="for all tests together (3600)")
     make.set_defaults(command=commands.run_command)
 
@@ -128,6 +130,11 @@ def _parser() -> argparse.ArgumentParser:
     make.add_argument("--by", required=True, metavar="WHO")
     make.add_argument("--reason", required=True, metavar="TEXT")
     make.set_defaults(command=commands.review_command)
+
+    make = group.add_parser("osv", help="which published vulnerabilities hit the recorded versions?")
+    make.add_argument("snapshot", type=Path, metavar="ZIP")
+    make.add_argument("--retrieved", required=True, metavar="DATE", help="the day on which it was fetched")
+    make.set_defaults(command=commands.osv_command)
 
     soup = group.add_parser("soup", help="SOUP records: draft one, or list which service uses which version")
     actions = soup.add_subparsers(title="actions", required=True, metavar="ACTION", parser_class=_Parser)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from validation import edit
+from validation.advisories.osv import read_snapshot
+from validation.advisories.review import advisory_findings, review
 from validation.atomic import write_file
 from validation.canonical import file_sha256, readable_json
 from validation.check import check
@@ -25,6 +27,7 @@ from validation.signing.keys import new_private_key
 from validation.signing.sign import check_signatures, now, sign
 from validation.signing.trust import MEANINGS, add_key, read_trust
 from validation.soup.draft import draft_record
+from validation.soup.records import load_records
 from validation.soup.related import related_items
 from validation.trace import TRACE_FILE
 from validation.verify import verify
@@ -39,8 +42,16 @@ def check_command(options: argparse.Namespace) -> int:
 
 
 def run_command(options: argparse.Namespace) -> int:
+    if (options.osv is None) != (options.osv_retrieved is None):
+        raise UsageError("--osv and --osv-retrieved belong together: a snapshot counts for the day it was fetched")
     wanted = Options(
-        options.service, options.out.resolve(), options.bundle, options.sha256, options.content, options.timeout
+        service=options.service,
+        out=options.out.resolve(),
+        bundle=options.bundle,
+        sha256=options.sha256,
+        content=options.content,
+        advisories=None if options.osv is None else read_snapshot(options.osv, _date(options.osv_retrieved)),
+        timeout_s=options.timeout,
     )
     report = run(_root(options), wanted, say=lambda line: print(line, flush=True))
     evaluation = report["core"]["evaluation"]
@@ -69,6 +80,22 @@ def verify_command(options: argparse.Namespace) -> int:
     for one in signatures or []:
         print(f"signed: {one.role:9} {one.name}, {one.signed_at}: {MEANINGS[one.role]} (key {one.key_id[:16]})")
     return EXIT_CODES[word]
+
+
+def osv_command(options: argparse.Namespace) -> int:
+    """Every hit of every recorded version; FAIL as long as one has not been evaluated."""
+    snapshot = read_snapshot(options.snapshot, _date(options.retrieved))
+    records = [record for record in load_records(_root(options))[0] if record.distribution and not record.retired]
+    rows = [{"name": record.distribution, "version": version} for record in records for version in record.versions]
+    found = review(snapshot, records, rows)
+    for hit in found["hits"]:
+        said = hit["disposition"]
+        print(f"{hit['name']} {hit['version']:12} {hit['id']:22} {said['disposition'] if said else 'NOT EVALUATED'}")
+        print(f"    {hit['summary']}")
+    pending = advisory_findings(found)
+    print(f"{found['searched']} versions searched, {len(found['hits'])} hits, {len(pending)} not evaluated")
+    print(f"snapshot sha256 {snapshot.sha256}, retrieved {snapshot.retrieved}")
+    return FAIL if pending else PASS
 
 
 def seal_command(options: argparse.Namespace) -> int:
@@ -145,6 +172,14 @@ def soup_services_command(options: argparse.Namespace) -> int:
         for version, users in versions.items():
             print(f"{name:22} {version:12} {', '.join(users)}")
     return PASS
+
+
+def _date(text: str) -> str:
+    """A day as YYYY-MM-DD. Raises UsageError."""
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError as error:
+        raise UsageError(f"{text} is no date (YYYY-MM-DD)") from error
 
 
 def _root(options: argparse.Namespace) -> Path:

@@ -14,7 +14,7 @@ from validation.findings import Finding
 from validation.states import State, verdict, worst
 
 # Rules whose breach makes a report FAIL. Every other error, and the open reviews, keep it from saying PASS.
-BLOCKING = frozenset({"R18", "R20", "S04", "S11", "S15", "S18", "V05"})
+BLOCKING = frozenset({"R18", "R20", "S04", "S09", "S11", "S15", "S18", "V05"})
 OPEN_REVIEWS = frozenset({"S07", "V04", "V06"})
 _SEVERITY = list(State)
 

@@ -34,6 +34,8 @@ def limitations(core: Mapping[str, Any]) -> list[str]:
     pending = sum(row["review"] == "open" for row in core["soup"])
     if pending:
         said.append(f"The published anomalies of {pending} installed distributions have not been reviewed by a person.")
+    if core["advisories"] is None:
+        said.append("Published vulnerabilities were not searched: no snapshot of advisories was given.")
     if core["source"]["commit"] is None:
         said.append("The tests did not run in a repository: the commit they belong to is not known.")
     elif core["source"]["changed_files"]:

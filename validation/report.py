@@ -3,6 +3,8 @@
 report.json      `core`: what was found, the same for the same code, bundle and machine; `volatile`: when, how long
 report.html      the same for reading and printing; made from report.json alone
 junit.xml        the same for build servers
+sbom.cdx.json    every distribution and the model, with the claims and their evidence (CycloneDX)
+vex.openvex.json what was said to each published vulnerability that hits them (OpenVEX)
 plan.json        what was to be shown, written before the first test
 outcomes.jsonl   the raw facts of each test, written as soon as it had ended
 pytest.txt       what pytest printed
@@ -13,11 +15,12 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from validation.advisories.vex import render_vex
 from validation.atomic import write_file
 from validation.canonical import digest, file_sha256, readable_json
 from validation.capabilities import probe
@@ -29,13 +32,21 @@ from validation.html import render_html
 from validation.junit import render_junit
 from validation.limitations import limitations
 from validation.recorder import OUTCOMES_FILE, PLAN_FILE
+from validation.sbom import render_sbom
 from validation.services import Service
 from validation.soup.records import load_records
 from validation.soup.table import soup_table
 
 DIGESTS_FILE = "digests.json"
-REPORT_FILE, HTML_FILE, JUNIT_FILE, OUTPUT_FILE = "report.json", "report.html", "junit.xml", "pytest.txt"
-FILES = (REPORT_FILE, HTML_FILE, JUNIT_FILE, PLAN_FILE, OUTCOMES_FILE, OUTPUT_FILE)
+REPORT_FILE, OUTPUT_FILE = "report.json", "pytest.txt"
+# What is drawn from report.json alone, and drawn again by `verify`.
+VIEWS: Mapping[str, Callable[[Mapping[str, Any]], bytes]] = {
+    "report.html": lambda report: render_html(report).encode(),
+    "junit.xml": render_junit,
+    "sbom.cdx.json": render_sbom,
+    "vex.openvex.json": render_vex,
+}
+FILES = (REPORT_FILE, *VIEWS, PLAN_FILE, OUTCOMES_FILE, OUTPUT_FILE)
 
 
 @dataclass(frozen=True)
@@ -46,6 +57,7 @@ class Context:
     service: Service
     bundle: Mapping[str, Any]
     content: Mapping[str, Any] | None
+    advisories: Mapping[str, Any] | None
     findings: Sequence[Finding]
     distributions: list[Installed]
     made_at: str
@@ -57,8 +69,8 @@ def write_report(folder: Path, context: Context) -> dict[str, Any]:
     data = readable_json(make_report(folder, context))
     write_file(folder / REPORT_FILE, data)
     report: dict[str, Any] = json.loads(data)  # as everybody else will read it: the page must come out the same
-    write_file(folder / HTML_FILE, render_html(report).encode())
-    write_file(folder / JUNIT_FILE, render_junit(report))
+    for name, render in VIEWS.items():
+        write_file(folder / name, render(report))
     write_file(folder / DIGESTS_FILE, readable_json({name: file_sha256(folder / name) for name in FILES}))
     return report
 
@@ -88,6 +100,7 @@ def make_report(folder: Path, context: Context) -> dict[str, Any]:
         "outside": plan["request"]["outside"],
         "capabilities": _capabilities(plan, events),
         "environment": environment(context.distributions),
+        "advisories": None if context.advisories is None else dict(context.advisories),
         "soup": soup_table(load_records(context.root)[0], context.distributions),
     }
     core["limitations"] = limitations(core)

@@ -11,11 +11,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from validation.advisories.osv import Snapshot
+from validation.advisories.review import advisory_findings, review
 from validation.atomic import new_directory, write_file
 from validation.bundles import bundle_findings, describe_bundle
 from validation.canonical import readable_json
 from validation.check import static_findings
-from validation.distributions import installed
+from validation.distributions import Installed, installed
 from validation.errors import UsageError
 from validation.execute import run_pytest
 from validation.findings import Finding
@@ -25,6 +27,8 @@ from validation.report import DIGESTS_FILE, OUTPUT_FILE, Context, write_report
 from validation.request import make_request
 from validation.scrub import scrub
 from validation.services import Service, load_service
+from validation.soup.records import load_records
+from validation.soup.table import soup_table
 from validation.trace_rules import load_trace
 
 REQUEST_FILE = "request.json"
@@ -39,6 +43,7 @@ class Options:
     bundle: Path | None
     sha256: str | None
     content: Path | None
+    advisories: Snapshot | None
     timeout_s: float
 
 
@@ -55,7 +60,12 @@ def run(root: Path, options: Options, say: Callable[[str], None]) -> dict[str, A
     content = None if options.content is None else read_content(options.content)
     bundle = describe_bundle(bundle_path, expected)
     distributions = installed()
-    findings = [*_relevant(static_findings(root, distributions), service), *bundle_findings(service.name, bundle)]
+    advisories = _advisories(root, options.advisories, distributions)
+    findings = [
+        *_relevant(static_findings(root, distributions), service),
+        *bundle_findings(service.name, bundle),
+        *(advisory_findings(advisories) if advisories else ()),
+    ]
     request = make_request(service, trace, bundle, content)
     say(f"{service.name}: {len(request['requirements'])} requirements, {len(request['required'])} tests")
     with new_directory(options.out, marker=DIGESTS_FILE) as folder:
@@ -65,12 +75,19 @@ def run(root: Path, options: Options, say: Callable[[str], None]) -> dict[str, A
             service=service,
             bundle=bundle,
             content=content,
+            advisories=advisories,
             findings=findings,
             distributions=distributions,
             made_at=datetime.now(UTC).isoformat(timespec="seconds"),
             duration_s=round(time.monotonic() - started, 1),
         )
         return write_report(folder, context)
+
+
+def _advisories(root: Path, snapshot: Snapshot | None, distributions: list[Installed]) -> dict[str, Any] | None:
+    """What the snapshot says of the distributions here; None without a snapshot, which the report then says."""
+    records = load_records(root)[0]
+    return None if snapshot is None else review(snapshot, records, soup_table(records, distributions))
 
 
 def _bundle_of(root: Path, service: Service, options: Options) -> tuple[Path, str | None]:

@@ -19,9 +19,18 @@ import sys
 from pathlib import Path
 from typing import Any
 
-MEMBERS = ["report.json", "report.html", "junit.xml", "plan.json", "outcomes.jsonl", "pytest.txt"]
+MEMBERS = [
+    "report.json",
+    "report.html",
+    "junit.xml",
+    "sbom.cdx.json",
+    "vex.openvex.json",
+    "plan.json",
+    "outcomes.jsonl",
+]
+MEMBERS += ["pytest.txt"]
 RANKED = ["PASSED", "NOT_APPLICABLE", "NOT_VERIFIED", "NO_EVIDENCE", "NOT_RUN", "ERROR", "FAILED"]
-FATAL_RULES = {"R18", "R20", "S04", "S11", "S15", "S18", "V05"}
+FATAL_RULES = {"R18", "R20", "S04", "S09", "S11", "S15", "S18", "V05"}
 WAITING_RULES = {"S07", "V04", "V06"}
 NEEDED_SETTINGS = {
     "xfail_strict": True,

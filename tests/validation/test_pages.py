@@ -69,6 +69,7 @@ def report(facts: dict[str, Any]) -> dict[str, Any]:
         "tool": {"name": "medtorch validation", "version": "0", "sha256": "0"},
         "signoff_roles": ["executor"],
         "content": None,
+        "advisories": None,
         "service": {
             "name": EVIL,
             "title": EVIL,

@@ -21,9 +21,7 @@ from validation.canonical import canonical_json, digest, file_sha256, readable_j
 from validation.cli import main
 from validation.distributions import Installed
 from validation.errors import UsageError
-from validation.html import render_html
-from validation.junit import render_junit
-from validation.report import FILES
+from validation.report import FILES, VIEWS
 from validation.signing.dsse import Envelope, pre_authentication, read_envelope
 from validation.signing.keys import key_id, public_bytes, read_private_key
 from validation.signing.trust import read_trust
@@ -92,8 +90,8 @@ def forge(folder: Path, report: dict[str, Any]) -> None:
     report["core_sha256"] = digest(report["core"])
     target = folder / "report"
     (target / "report.json").write_bytes(readable_json(report))
-    (target / "report.html").write_text(render_html(report), encoding="utf-8")
-    (target / "junit.xml").write_bytes(render_junit(report))
+    for name, render in VIEWS.items():
+        (target / name).write_bytes(render(report))
     (target / "digests.json").write_bytes(readable_json({name: file_sha256(target / name) for name in FILES}))
 
 

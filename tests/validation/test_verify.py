@@ -15,9 +15,7 @@ from validation import commands, run
 from validation.canonical import digest, file_sha256, readable_json
 from validation.cli import main
 from validation.distributions import Installed
-from validation.html import render_html
-from validation.junit import render_junit
-from validation.report import FILES
+from validation.report import FILES, VIEWS
 
 pytestmark = pytest.mark.requirement("REQ-S-VAL-001")
 
@@ -62,8 +60,8 @@ def forge(folder: Path, report: dict[str, Any]) -> None:
     """What a forger who knows the tool would do: make page, JUnit file and every digest anew."""
     report["core_sha256"] = digest(report["core"])
     (folder / "report.json").write_bytes(readable_json(report))
-    (folder / "report.html").write_text(render_html(report), encoding="utf-8")
-    (folder / "junit.xml").write_bytes(render_junit(report))
+    for name, render in VIEWS.items():
+        (folder / name).write_bytes(render(report))
     seal(folder)
 
 

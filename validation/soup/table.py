@@ -24,5 +24,6 @@ def _row(entry: Installed, record: SoupRecord | None) -> dict[str, Any]:
         "recorded": recorded,
         "review": "done" if record is not None and record.evaluated(entry.version) else "open",
         "content_sha256": entry.content_sha256,
+        "libraries": list(entry.libraries),
         "altered": list(entry.altered),
     }
