@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from validation.paired import Outcome, judge
 from validation.states import State
 
 
@@ -37,6 +38,11 @@ def classify(raw: Mapping[str, Any]) -> Judgement:
         return Judgement(State.FAILED, "the test failed")
     if "failed" in outcomes.values():
         return Judgement(State.ERROR, "the test's setup or teardown failed")
+    measured = [judge(item) for item in raw["evidence"] if item["kind"] == "paired"]
+    if failed := [one for one in measured if one.outcome is Outcome.FAILED]:
+        return Judgement(State.FAILED, f"its samples do not meet the requirement: {failed[0].reason}", "R10")
+    if unsure := [one for one in measured if one.outcome is Outcome.INCONCLUSIVE]:
+        return Judgement(State.INCONCLUSIVE, unsure[0].reason)
     if "skipped" in outcomes.values():
         return _skipped(raw)
     if [outcomes.get((1, when)) for when in ("setup", "call", "teardown")] != ["passed"] * 3:

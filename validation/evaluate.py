@@ -50,6 +50,18 @@ def evaluate(
     }
 
 
+def measurements(plan: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """What the required tests measured, with all samples; it differs from run to run and is no part of the core."""
+    required = set(plan["request"]["required"])
+    seen = [event for event in events if event["event"] == "outcome" and event["function"] in required]
+    return [
+        {"function": event["function"], **item}
+        for event in seen
+        for item in event["evidence"]
+        if item["kind"] in ("measure", "paired")
+    ]
+
+
 def _test(function: str, plan: Mapping[str, Any], outcomes: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     nodes = [entry["node"] for entry in plan["collected"] if entry["function"] == function]
     judged = {node: classify(outcomes[node]) if node in outcomes else _missing() for node in nodes}
@@ -64,7 +76,6 @@ def _test(function: str, plan: Mapping[str, Any], outcomes: Mapping[str, Mapping
         "rule": first.rule,
         "cases": len(nodes),
         "assertions": sum(event["assertions"] for event in seen),
-        "measurements": [item for event in seen for item in event["evidence"] if item["kind"] == "measure"],
         "not_passed": [
             _shown(node, judged[node], outcomes) for node in judged if judged[node].state is not State.PASSED
         ],

@@ -13,6 +13,7 @@ import pytest
 from _pytest.recwarn import WarningsChecker  # pytest.warns has no public class
 
 from validation.canonical import sha256
+from validation.paired import Outcome, judge, measure
 
 _COMPARE: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
@@ -72,6 +73,29 @@ class Evidence:
         if "threshold" not in acceptance:
             raise TypeError(f"{requirement} has no threshold to measure against")
         self._bound(requirement, acceptance, value, samples)
+
+    def paired(self, requirement: str, candidate: Callable[[], object], reference: Callable[[], object]) -> None:
+        """Measure candidate against reference in turn, and hold the ratio of their times against the trace's criterion.
+
+        The criterion's `clock`, `confidence`, `min_pairs`, `min_sample_ms` and `max_wall_over_cpu` say how; all samples
+        go into the report. Where they cannot tell, the requirement is INCONCLUSIVE: neither passed nor failed.
+
+        Raises    KeyError if there is no such requirement; TypeError if its acceptance is no threshold
+        Requires  REQ-F-VAL-018
+        """
+        acceptance = self._acceptance(requirement)
+        if "threshold" not in acceptance:
+            raise TypeError(f"{requirement} has no threshold to measure against")
+        item = measure(candidate, reference, acceptance)
+        found = judge(item)
+        good = found.outcome is Outcome.VERIFIED
+        self.items.append({"kind": "paired", "name": requirement, "good": good, "value": found.median, **item})
+        if good:
+            self._counter.add()
+        elif found.outcome is Outcome.FAILED:
+            pytest.fail(f"{requirement}: {found.reason}")
+        else:
+            pytest.skip(f"inconclusive: {requirement}: {found.reason}")
 
     def accept(self, requirement: str, criterion: Mapping[str, Any], value: float) -> None:
         """Hold a measured value against a criterion of the service file. Fails the test if it is missed."""

@@ -11,6 +11,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from validation.plots import plot
 from validation.states import State
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
@@ -24,6 +25,7 @@ WORDS = {
     "PASSED": "passed",
     "NOT_APPLICABLE": "not applicable",
     "NOT_VERIFIED": "not verified",
+    "INCONCLUSIVE": "inconclusive",
     "NO_EVIDENCE": "no evidence",
     "NOT_RUN": "not run",
     "ERROR": "error",
@@ -49,6 +51,7 @@ def render_html(report: Mapping[str, Any]) -> str:
     environment.filters["short"] = lambda text, size=12: text if len(text) <= size else text[:size] + "…"
     environment.filters["mib"] = lambda count: f"{count / 2**20:,.1f} MiB"
     environment.filters["acceptance"] = acceptance
+    environment.filters["figure"] = lambda value: f"{value:.4g}" if isinstance(value, float) else str(value)
     evaluation = report["core"]["evaluation"]
     return environment.get_template("report.html").render(
         report=report,
@@ -66,7 +69,7 @@ def render_html(report: Mapping[str, Any]) -> str:
         ],
         errors=[entry for entry in evaluation["findings"] if entry["severity"] == "error"],
         warnings=[entry for entry in evaluation["findings"] if entry["severity"] == "warning"],
-        measurements=[item for test in evaluation["tests"] for item in test["measurements"]],
+        measurements=[{**item, "plot": plot(item)} for item in report["volatile"]["measurements"]],
     )
 
 

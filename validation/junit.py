@@ -14,6 +14,7 @@ ELEMENTS = {
     "ERROR": "error",
     "NOT_RUN": "error",
     "NOT_VERIFIED": "skipped",
+    "INCONCLUSIVE": "skipped",
 }
 
 

@@ -26,7 +26,7 @@ from validation.canonical import digest, file_sha256, readable_json
 from validation.capabilities import probe
 from validation.distributions import Installed
 from validation.environment import environment
-from validation.evaluate import evaluate
+from validation.evaluate import evaluate, measurements
 from validation.findings import Finding
 from validation.html import render_html
 from validation.junit import render_junit
@@ -104,7 +104,11 @@ def make_report(folder: Path, context: Context) -> dict[str, Any]:
         "soup": soup_table(load_records(context.root)[0], context.distributions),
     }
     core["limitations"] = limitations(core)
-    volatile = {"made_at": context.made_at, "duration_s": context.duration_s}
+    volatile = {
+        "made_at": context.made_at,
+        "duration_s": context.duration_s,
+        "measurements": measurements(plan, events),
+    }
     return {"schema": "medtorch.report/1", "core": core, "core_sha256": digest(core), "volatile": volatile}
 
 

@@ -5,7 +5,7 @@ Source  CycloneDX 1.6: components, modelCard, declarations
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from validation.canonical import readable_json
@@ -20,7 +20,7 @@ def render_sbom(report: Mapping[str, Any]) -> bytes:
     service = core["service"]
     root = f"service:{service['name']}"
     components = [_distribution(row) for row in core["soup"]]
-    model = _model(core)
+    model = _model(core, report["volatile"]["measurements"])
     return readable_json(
         {
             "bomFormat": "CycloneDX",
@@ -93,9 +93,8 @@ def _distribution(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _model(core: Mapping[str, Any]) -> dict[str, Any]:
+def _model(core: Mapping[str, Any], measured: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     facts = core["bundle"]["facts"]
-    measured = [item for test in core["evaluation"]["tests"] for item in test["measurements"]]
     return {
         "type": "machine-learning-model",
         "bom-ref": "model",

@@ -8,7 +8,7 @@ from typing import Any
 
 from validation.canonical import digest, file_sha256
 from validation.errors import IntegrityError
-from validation.evaluate import evaluate
+from validation.evaluate import evaluate, measurements
 from validation.report import DIGESTS_FILE, FILES, REPORT_FILE, VIEWS, read_run
 from validation.request import tool
 from validation.signing.sign import signature_names
@@ -67,6 +67,8 @@ def _consistent(folder: Path, report: dict[str, Any]) -> None:
     if again != core["evaluation"]:
         differing = ", ".join(key for key in again if again[key] != core["evaluation"].get(key)) or "entries added"
         raise IntegrityError("I06", f"{REPORT_FILE}: its result does not follow from the raw outcomes ({differing})")
+    if measurements(plan, events) != report["volatile"]["measurements"]:
+        raise IntegrityError("I06", f"{REPORT_FILE}: its measurements are not those of the raw outcomes")
     _reviewed(plan, core["given_findings"])
     if core["tool"] == tool():
         _rendered(folder, report)

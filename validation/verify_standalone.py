@@ -15,6 +15,7 @@ import base64
 import datetime
 import hashlib
 import json
+import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ MEMBERS = [
     "outcomes.jsonl",
 ]
 MEMBERS += ["pytest.txt"]
-RANKED = ["PASSED", "NOT_APPLICABLE", "NOT_VERIFIED", "NO_EVIDENCE", "NOT_RUN", "ERROR", "FAILED"]
+RANKED = ["PASSED", "NOT_APPLICABLE", "NOT_VERIFIED", "INCONCLUSIVE", "NO_EVIDENCE", "NOT_RUN", "ERROR", "FAILED"]
 FATAL_RULES = {"R18", "R20", "S04", "S09", "S11", "S15", "S18", "V05"}
 WAITING_RULES = {"S07", "V04", "V06"}
 NEEDED_SETTINGS = {
@@ -99,6 +100,11 @@ def case_state(facts: dict[str, Any]) -> tuple[str, str | None]:
         return "FAILED", None
     if "failed" in seen.values():
         return "ERROR", None
+    judged = {paired_state(item) for item in facts["evidence"] if item["kind"] == "paired"}
+    if "FAILED" in judged:
+        return "FAILED", "R10"
+    if "INCONCLUSIVE" in judged:
+        return "INCONCLUSIVE", None
     if "skipped" in seen.values():
         return skipped_state(facts)
     if not all(seen.get((1, when)) == "passed" for when in ("setup", "call", "teardown")):
@@ -115,6 +121,22 @@ def skipped_state(facts: dict[str, Any]) -> tuple[str, str | None]:
     if any(need["present"] for need in facts["needs"]):
         return "FAILED", "R07"
     return "NOT_VERIFIED", "R06"
+
+
+def paired_state(item: dict[str, Any]) -> str:
+    """What pairs of samples show, by the order statistics that bound the median of their ratios."""
+    ratios = sorted(pair[0] / pair[1] for pair in item["pairs"])
+    size = len(ratios)
+    if sum(share > item["max_wall_over_cpu"] for share in item["wall_over_cpu"]) > size * 0.1:
+        return "INCONCLUSIVE"
+    half = (1 - item["confidence"]) / 2
+    below = [sum(math.comb(size, k) for k in range(rank)) / 2**size for rank in range(1, size // 2 + 1)]
+    rank = sum(share <= half for share in below)
+    low, high = (ratios[rank - 1], ratios[size - rank]) if rank else (-math.inf, math.inf)
+    limit = item["threshold"]
+    if item["operator"] in ("<", "<=", "=="):
+        return "PASSED" if high <= limit else "FAILED" if low > limit else "INCONCLUSIVE"
+    return "PASSED" if low >= limit else "FAILED" if high < limit else "INCONCLUSIVE"
 
 
 def function_state(function: str, plan: dict[str, Any], outcomes: dict[str, Any]) -> tuple[str, str | None]:

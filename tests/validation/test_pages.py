@@ -106,7 +106,11 @@ def report(facts: dict[str, Any]) -> dict[str, Any]:
         "soup": [{**software, "content_sha256": "0", "altered": []}],
     }
     core["limitations"] = limitations(core)
-    made: dict[str, Any] = {"core": core, "core_sha256": "0", "volatile": {"made_at": EVIL, "duration_s": 1}}
+    made: dict[str, Any] = {
+        "core": core,
+        "core_sha256": "0",
+        "volatile": {"made_at": EVIL, "duration_s": 1, "measurements": []},
+    }
     return made
 
 

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.requirement("REQ-F-VAL-007")
 
 
 def test_the_order_from_best_to_worst_is_fixed():
-    order = ["PASSED", "NOT_APPLICABLE", "NOT_VERIFIED", "NO_EVIDENCE", "NOT_RUN", "ERROR", "FAILED"]
+    order = ["PASSED", "NOT_APPLICABLE", "NOT_VERIFIED", "INCONCLUSIVE", "NO_EVIDENCE", "NOT_RUN", "ERROR", "FAILED"]
     assert [str(state) for state in State] == order
 
 
