@@ -32,7 +32,7 @@ WHEELS = ("numpy", "pytest", "pyyaml", "jsonschema", "hypothesis", "jinja2")
 TESTS = ("tests/core/backends/cpu",)
 MODELS = ("lenet", "unet", "cifar_resnet20", "pnet", "meshnet")
 # Computed by NumPy and its BLAS in float64 or float32, not by a kernel of ours: as NumPy was built for each processor.
-BY_NUMPY = frozenset()
+BY_NUMPY: frozenset[str] = frozenset()
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -88,6 +88,7 @@ def _verified(loaded: Bundle) -> dict[str, Any]:
                 "output": answer.output,
                 "largest_error": answer.largest_error,
                 "share_of_tolerance": answer.share,
+                "bit_for_bit": answer.exact,
             }
             for answer in loaded.golden
         ],

@@ -117,10 +117,14 @@ def write_bundle(
     golden: Sequence[GoldenCase],
     *,
     tolerance: Tolerance = Tolerance(),  # noqa: B008  frozen
+    arithmetic: str | None = None,
     files: Mapping[str, bytes] | None = None,
     overwrite: bool = False,
 ) -> str:
     """Write a bundle, as a zip if `path` ends in .zip, else as a folder; returns its digest.
+
+    `arithmetic` names what computed the golden outputs, where that gives the same bits everywhere: under that name they
+    must then be met bit for bit, under any other within the tolerance.
 
     The bundle appears whole or not at all; with `overwrite` the former one stays complete until the new one is.
 
@@ -142,6 +146,7 @@ def write_bundle(
         golden={name: _entry(array) for name, array in recorded.items()},
         cases=cases,
         tolerance=tolerance,
+        arithmetic=arithmetic,
         files={name: _file_entry(pieces) for name, pieces in parts.items()},
     )
     head = pack_manifest(manifest, str(target))

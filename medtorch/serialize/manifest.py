@@ -143,6 +143,9 @@ class Manifest:
     cases: tuple[CaseEntry, ...]
     tolerance: Tolerance
     files: Mapping[str, FileEntry]
+    arithmetic: str | None = (
+        None  # that the golden outputs were computed by; under it they are the same bits everywhere
+    )
 
 
 def parse_manifest(raw: bytes, name: str, limits: Limits) -> Manifest:
@@ -202,6 +205,7 @@ def _to_json(manifest: Manifest) -> dict[str, Any]:
             "cases": [asdict(case) for case in manifest.cases],
             "tolerance": asdict(manifest.tolerance),
             "tensors": _entries(manifest.golden),
+            **_given({"arithmetic": manifest.arithmetic}),
         },
         "files": _entries(manifest.files),
         "origin": {**_given(asdict(text.origin)), "checkpoint": _checkpoint(text.origin.checkpoint)},
@@ -246,6 +250,7 @@ def _from_json(data: dict[str, Any]) -> Manifest:
         cases=tuple(CaseEntry(case["name"], tuple(case["inputs"]), tuple(case["outputs"])) for case in golden["cases"]),
         tolerance=Tolerance(**golden["tolerance"]),
         files={name: FileEntry(entry["sha256"], int(entry["bytes"])) for name, entry in data["files"].items()},
+        arithmetic=golden.get("arithmetic"),
     )
 
 

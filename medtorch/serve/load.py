@@ -9,6 +9,7 @@ Requires  REQ-F-MOD-901, REQ-F-MOD-902
 
 from __future__ import annotations
 
+from medtorch.core.arithmetic import cpu_arithmetic
 from medtorch.data import Pipeline
 from medtorch.errors import ConfigError, MedtorchError, SchemaError
 from medtorch.models import get_model
@@ -42,7 +43,8 @@ def load_bundle(
 
     Raises    ArgumentError; FileMissingError, UnreadableError; DigestError naming the file or tensor; FormatError,
               UnsafeError, LimitError; SchemaError for a description that cannot be used; StateDictError for weights
-              that do not fit the architecture; GoldenError for a model that does not give its recorded answers
+              that do not fit the architecture; GoldenError for a model that does not give its recorded answers, bit
+              for bit by the arithmetic that recorded them (core/arithmetic.py), else within the tolerance
     Requires  REQ-F-MOD-901
     """
     data = read_bundle(path, sha256=sha256, allow_unverified=allow_unverified, limits=limits)
@@ -59,7 +61,7 @@ def load_bundle(
         model=model,
         pipeline=pipeline,
         reading=reading,
-        golden=run_golden(data, on_device(model, device)),
+        golden=run_golden(data, on_device(model, device), cpu_arithmetic() if device == "cpu" else None),
         device=device,
     )
 

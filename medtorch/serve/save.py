@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from medtorch.core.arithmetic import cpu_arithmetic
 from medtorch.core.tensor import Tensor
 from medtorch.data import Pipeline
 from medtorch.errors import ConfigError, SaveError
@@ -103,7 +104,16 @@ def save_described(
     rebuilt.load_state_dict(weights)
     cases = [_case(name, given, rebuilt.eval()) for name, given in golden_inputs.items()]
     _check_same(model, cases, description.architecture.name, str(path))
-    return write_bundle(path, description, weights, cases, tolerance=tolerance, files=files, overwrite=overwrite)
+    return write_bundle(
+        path,
+        description,
+        weights,
+        cases,
+        tolerance=tolerance,
+        arithmetic=cpu_arithmetic(),
+        files=files,
+        overwrite=overwrite,
+    )
 
 
 def _case(name: str, given: Tensor | Sequence[Tensor], model: Module) -> GoldenCase:

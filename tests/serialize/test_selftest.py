@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 import medtorch
@@ -77,3 +78,41 @@ def test_the_tolerance_is_the_bundles_own(tmp_path):
     assert run_golden(exact, bundles.model)[0].share == 0.0
     with pytest.raises(GoldenError, match=r"values differ"):
         run_golden(exact, lambda x: bundles.model(x) + 1e-6)
+
+
+def recorded_by(folder, arithmetic):
+    return read_bundle(folder, sha256=bundles.save(folder, arithmetic=arithmetic))
+
+
+@pytest.mark.requirement("REQ-F-BUN-007")
+def test_under_the_arithmetic_that_recorded_them_answers_must_be_equal_bit_for_bit(tmp_path):
+    bundle = recorded_by(tmp_path / "b", "kernels-1")
+    assert bundle.manifest.arithmetic == "kernels-1"
+    results = run_golden(bundle, bundles.model, "kernels-1")
+    assert [(result.exact, result.largest_error) for result in results] == [(True, 0.0), (True, 0.0)]
+
+    def one_bit_away(x):
+        return medtorch.from_numpy(np.nextafter(bundles.model(x).numpy(), np.float32(9)))
+
+    other_bits = r"'ones', output 0: is sha256 [0-9a-f]{64}, recorded by the same arithmetic is [0-9a-f]{64}: every bit"
+    with pytest.raises(GoldenError, match=other_bits):
+        run_golden(bundle, one_bit_away, "kernels-1")
+    with pytest.raises(GoldenError, match=r"output 0: is float32 \(1, 2\), recorded is float32 \(2, 2\)"):
+        run_golden(bundle, lambda x: bundles.model(x)[:1], "kernels-1")
+
+
+@pytest.mark.requirement("REQ-F-BUN-007")
+@pytest.mark.parametrize(
+    ("recorded", "here"), [("kernels-1", "kernels-2"), ("kernels-1", None), (None, "kernels-1"), (None, None)]
+)
+def test_under_any_other_arithmetic_the_tolerance_holds(tmp_path, recorded, here):
+    bundle = recorded_by(tmp_path / "b", recorded)
+    results = run_golden(bundle, lambda x: bundles.model(x) + 1e-6, here)
+    assert [result.exact for result in results] == [False, False]
+    assert results[0].largest_error > 0
+
+
+@pytest.mark.requirement("REQ-F-BUN-007")
+def test_a_bundle_without_the_name_of_an_arithmetic_is_read_as_before(tmp_path):
+    assert recorded_by(tmp_path / "b", None).manifest.arithmetic is None
+    assert "arithmetic" not in (tmp_path / "b" / "bundle.json").read_text()

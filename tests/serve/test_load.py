@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import medtorch
+from medtorch.core import backends
+from medtorch.core.arithmetic import cpu_arithmetic
 from medtorch.errors import (
     ArgumentError,
     DigestError,
@@ -19,9 +25,14 @@ from medtorch.errors import (
     StateDictError,
 )
 from medtorch.serialize import GoldenCase, read_bundle, write_bundle
+from tests.core.backends.cpu.conftest import native, sets
 from tests.serve.bundles import classifier, segmenter
 
 pytestmark = pytest.mark.requirement("REQ-F-MOD-901", "REQ-F-MOD-902")
+
+__all__ = ["native", "sets"]
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -153,3 +164,30 @@ def test_the_digest_is_that_of_bundle_json(made):
 def test_a_segmenter_loads(tmp_path):
     digest = segmenter(tmp_path / "s")
     assert medtorch.load_bundle(tmp_path / "s", sha256=digest).description.task == "segmentation"
+
+
+@pytest.mark.requirement("REQ-F-BUN-007")
+def test_recorded_answers_are_met_bit_for_bit_by_every_kernel_set_and_number_of_threads(made, native, sets):
+    path, digest = made
+    assert read_bundle(path, sha256=digest).manifest.arithmetic == cpu_arithmetic()
+    code = (
+        "import sys, medtorch; print([g.exact for g in medtorch.load_bundle(sys.argv[1], sha256=sys.argv[2]).golden])"
+    )
+    for kernels in sets:
+        variables = {"MEDTORCH_CPU_ISA": kernels.set.name, "MEDTORCH_NUM_THREADS": "3"}
+        command = [sys.executable, "-c", code, str(path), digest]
+        done = subprocess.run(
+            command, env={**os.environ, **variables}, cwd=ROOT, capture_output=True, text=True, check=False
+        )
+        assert done.stdout == "[True]\n", done.stderr
+
+
+@pytest.mark.requirement("REQ-F-BUN-007")
+def test_another_arithmetic_is_held_to_the_tolerance(made, native, monkeypatch):
+    path, digest = made
+    assert medtorch.load_bundle(path, sha256=digest).golden[0].exact
+    with medtorch.cpu_algorithms("direct"):
+        assert not medtorch.load_bundle(path, sha256=digest).golden[0].exact
+    monkeypatch.setattr(backends, "_cpu", lambda: backends._REFERENCE)
+    assert cpu_arithmetic() is None
+    assert not medtorch.load_bundle(path, sha256=digest).golden[0].exact

@@ -1,0 +1,19 @@
+"""By which arithmetic CPU tensors are computed: answers recorded under a name are the same bits wherever it is in force.
+
+Requires  REQ-F-BUN-007
+"""
+
+from __future__ import annotations
+
+from medtorch.core.algorithms import get_cpu_algorithms
+from medtorch.core.backends import cpu_kernel_set
+
+# One more whenever a change of the native kernels changes a bit of any result: tests/core/test_arithmetic.py sees it.
+REVISION = 1
+
+
+def cpu_arithmetic() -> str | None:
+    """The name, equal for every kernel set and number of threads; None for NumPy's, which differs between processors."""
+    if cpu_kernel_set() == "reference":
+        return None
+    return f"medtorch-cpu-{REVISION}-{get_cpu_algorithms()}"
