@@ -1,4 +1,4 @@
-"""By which arithmetic CPU tensors are computed: answers recorded under a name are the same bits wherever it is in force.
+"""By which arithmetic CPU tensors are computed: answers recorded under a name have the same bits wherever it holds.
 
 Requires  REQ-F-BUN-007
 """
@@ -13,7 +13,7 @@ REVISION = 1
 
 
 def cpu_arithmetic() -> str | None:
-    """The name, equal for every kernel set and number of threads; None for NumPy's, which differs between processors."""
+    """The name, equal for every kernel set and number of threads; None for NumPy, which differs between processors."""
     if cpu_kernel_set() == "reference":
         return None
     return f"medtorch-cpu-{REVISION}-{get_cpu_algorithms()}"
