@@ -17,7 +17,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from medtorch.core import assignment, autograd, dtypes, fills, forward, members, printing, resize, shapes
+from medtorch.core import assignment, autograd, dtypes, fills, forward, members, overrides, printing, resize, shapes
 from medtorch.core.backends import kernels_for, move
 from medtorch.core.devices import as_device, device
 from medtorch.core.dtypes import DType
@@ -97,7 +97,24 @@ class Tensor:
     _depth = 0
     __array_priority__ = 1000  # so that ndarray + Tensor asks the tensor
 
-    # -- made by the core -----------------------------------------------------------------------------------------
+    # -- subclasses (overrides.py) --------------------------------------------------------------------------------
+
+    _asks: bool
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        overrides.install(cls, Tensor)
+
+    @classmethod
+    def __torch_function__(cls, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Any = None) -> Any:
+        """Carry out a call of a subclass's method; tensors of the result become instances of the subclass."""
+        return overrides.call(cls, func, args, kwargs)
+
+    # -- made by its constructor, and by the core -----------------------------------------------------------------
+
+    def __init__(self, *data: Any, device: Any = None) -> None:
+        """`Tensor()`, `Tensor(2, 3)`, `Tensor([1, 2])`, `Tensor(other)`: what there was before `medtorch.tensor`."""
+        members.construct(self, *data, device=device)
 
     @classmethod
     def _from_array(cls, array: Any, place: device) -> Self:
@@ -379,7 +396,7 @@ class Tensor:
         return self.to(as_device("cuda" if device is None else device), non_blocking=non_blocking)
 
     def type(self, dtype: Any = None, non_blocking: bool = False) -> Any:
-        """torch's name of its type ("torch.FloatTensor"), or this tensor cast to a dtype or to a type of such a name."""
+        """torch's name of its type ("torch.FloatTensor"), or this tensor cast to a dtype, or a type of such a name."""
         if dtype is None:
             return dtypes.type_name(self.dtype, cuda=self.is_cuda)
         place = as_device("cuda") if isinstance(dtype, str) and dtype.startswith("torch.cuda.") else self._device
@@ -544,7 +561,10 @@ class Tensor:
 
     def new_tensor(self, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: Any = False) -> Tensor:
         wanted = self.dtype if dtype is None else dtypes.as_dtype(dtype)
-        array = np.array(data.numpy(force=True) if isinstance(data, Tensor) else data, wanted.numpy)
+        if hasattr(data, "batched"):
+            array = data.astype(wanted.numpy)
+        else:
+            array = np.array(data.numpy(force=True) if isinstance(data, Tensor) else data, wanted.numpy)
         place = self._device if device is None else as_device(device)
         return Tensor._from_array(move(array, place), place).requires_grad_(requires_grad)
 
@@ -1001,7 +1021,6 @@ class Tensor:
 
     # -- questions, copies, other names (members.py) --------------------------------------------------------------
 
-    __init__ = members.construct
     is_cpu = property(lambda self: self._device.type == "cpu")
     is_meta = is_mkldnn = is_mps = is_mtia = is_nested = is_quantized = is_sparse = is_sparse_csr = False
     is_vulkan = is_xla = is_xpu = is_ipu = is_maia = False

@@ -12,6 +12,7 @@ import numpy as np
 
 from medtorch.core import dtypes
 from medtorch.core.devices import CPU
+from medtorch.core.overrides import plainly
 from medtorch.core.tensor import Tensor
 from medtorch.errors import DtypeError
 
@@ -23,6 +24,8 @@ class Parameter(Tensor):
 
     Raises    DtypeError if `data` is not a tensor, or is of whole numbers and `requires_grad` is asked for
     """
+
+    __torch_function__ = staticmethod(plainly)
 
     def __new__(cls, data: Tensor | None = None, requires_grad: bool = True) -> Self:
         if data is None:
@@ -57,6 +60,7 @@ class Buffer(Tensor):
     """
 
     persistent: bool
+    __torch_function__ = staticmethod(plainly)
 
     def __new__(cls, data: Tensor | None = None, *, persistent: bool = True) -> Self:
         source = (

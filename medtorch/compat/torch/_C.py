@@ -9,7 +9,18 @@ from __future__ import annotations
 
 import enum
 
-__all__ = ["DisableTorchFunctionSubclass", "DispatchKey", "DispatchKeySet", "_get_tracing_state", "_log_api_usage_once"]
+from medtorch.core.overrides import STATE
+from medtorch.core.overrides import plainly as _disabled_torch_function_impl
+
+__all__ = [
+    "DisableTorchFunction",
+    "DisableTorchFunctionSubclass",
+    "DispatchKey",
+    "DispatchKeySet",
+    "_disabled_torch_function_impl",
+    "_get_tracing_state",
+    "_log_api_usage_once",
+]
 
 
 def _get_tracing_state() -> None:
@@ -22,11 +33,16 @@ def _log_api_usage_once(event: str) -> None:
 
 
 class DisableTorchFunctionSubclass:
-    """`with DisableTorchFunctionSubclass():` runs as it is: `__torch_function__` is not called here anyway."""
+    """`with DisableTorchFunctionSubclass():` methods of subclasses are those of Tensor."""
 
-    def __enter__(self) -> None: ...
+    def __enter__(self) -> None:
+        self._before, STATE.off = STATE.off, True
 
-    def __exit__(self, *_: object) -> None: ...
+    def __exit__(self, *_: object) -> None:
+        STATE.off = self._before
+
+
+DisableTorchFunction = DisableTorchFunctionSubclass
 
 
 class DispatchKey(enum.Enum):
