@@ -99,14 +99,22 @@ class ASPPPooling(nn.Sequential):
 class ASPP(nn.Module):
     """1x1, 3x3 at several dilations and the whole image side by side, then mixed."""
 
-    def __init__(self, in_channels: int, atrous_rates: Sequence[int], out_channels: int = 256) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        atrous_rates: Sequence[int],
+        out_channels: int = 256,
+        dropout: float = 0.5,
+        separable: bool = False,
+    ) -> None:
         super().__init__()
+        wide = _separable_norm_relu if separable else _conv_norm_relu
         branches: list[nn.Module] = [nn.Sequential(*_conv_norm_relu(in_channels, out_channels, 1, 1))]
-        branches += [nn.Sequential(*_conv_norm_relu(in_channels, out_channels, 3, rate)) for rate in atrous_rates]
+        branches += [nn.Sequential(*wide(in_channels, out_channels, 3, rate)) for rate in atrous_rates]
         branches.append(ASPPPooling(in_channels, out_channels))
         self.convs = nn.ModuleList(branches)
         mix = _conv_norm_relu(len(branches) * out_channels, out_channels, 1, 1)
-        self.project = nn.Sequential(*mix, nn.Dropout(0.5))
+        self.project = nn.Sequential(*mix, nn.Dropout(dropout))
 
     def forward(self, x: Tensor) -> Tensor:
         return self.project(cat([branch(x) for branch in self.convs], 1))  # type: ignore[no-any-return]
@@ -119,6 +127,16 @@ class DeepLabHead(nn.Sequential):
         super().__init__(
             ASPP(in_channels, atrous_rates), *_conv_norm_relu(256, 256, 3, 1), nn.Conv2d(256, num_classes, 1)
         )
+
+
+def separable_conv(inp: int, oup: int, dilation: int) -> nn.Sequential:
+    """A 3x3 convolution of each channel alone, then a mix of the channels."""
+    alone = nn.Conv2d(inp, inp, 3, padding=dilation, dilation=dilation, groups=inp, bias=False)
+    return nn.Sequential(alone, nn.Conv2d(inp, oup, 1, bias=False))
+
+
+def _separable_norm_relu(inp: int, oup: int, kernel: int, dilation: int) -> tuple[nn.Module, ...]:
+    return separable_conv(inp, oup, dilation), nn.BatchNorm2d(oup), nn.ReLU()
 
 
 def _conv_norm_relu(inp: int, oup: int, kernel: int, dilation: int) -> tuple[nn.Module, ...]:

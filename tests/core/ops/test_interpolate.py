@@ -56,6 +56,20 @@ def test_every_pixel_is_the_one_that_pytorch_takes(
         np.testing.assert_array_equal(found, expected, err_msg=f"{n} {how} {x.dtype}")
 
 
+@pytest.mark.parametrize("mode", ["nearest", "nearest-exact"])
+def test_steps_of_images_are_rounded_to_float32_in_every_dtype(mode: str) -> None:
+    half = 0.5 if mode == "nearest-exact" else 0.0
+    found = 0
+    for n, m in ((6, 74), (12, 74), (14, 46), (14, 23), (26, 44)):
+        places = (np.arange(m, dtype=np.float32) + np.float32(half)) * (np.float32(n) / np.float32(m))
+        finer = np.floor((np.arange(m) + half) * (n / m))
+        x = medtorch.arange(n, dtype=medtorch.float64)
+        rows = interpolate(x.reshape(1, 1, n, 1), (m, 1), mode=mode).reshape(-1)
+        assert rows.tolist() == np.floor(places).tolist()
+        found += int((np.floor(places) != finer).sum())
+    assert found > 0, "in float64 another pixel would be nearest somewhere"
+
+
 def test_area_is_the_mean_of_what_a_pixel_covers() -> None:
     x = medtorch.arange(16, dtype=medtorch.float32).reshape(1, 1, 4, 4)
     assert interpolate(x, 2, mode="area").tolist() == [[[[2.5, 4.5], [10.5, 12.5]]]]

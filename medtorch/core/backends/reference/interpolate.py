@@ -59,7 +59,8 @@ def resize_tables(
     for n, c, given in zip(size, count, scales, strict=True):
         step = _step(n, c, given, align_corners, real)
         if nearest:
-            out.append(_nearest(n, c, given, mode == "nearest-exact", real))
+            # torch rounds the steps of images to float32 whatever their dtype is, those of lines and volumes not
+            out.append(_nearest(n, c, given, mode == "nearest-exact", np.float32 if len(size) == 2 else real))
         elif antialias:
             out.append(_filtered(n, c, step, mode == "bicubic", real))
         elif mode == "bicubic":
