@@ -55,6 +55,7 @@ $(BENCH_READY): $(BUILD_INPUTS) benchmarks/install.py
 
 bench: $(BENCH_READY) ## [QUICK=1] medtorch beside its peers: speed, memory, start; tables in out/bench
 	$(BENCH_VENV)/bin/python -m benchmarks --out out/bench $(if $(QUICK),--quick) $(BENCH_ARGS)
+	MEDTORCH_MEASURE=1 $(BENCH_VENV)/bin/python -m pytest -q tests/benchmarks/test_performance.py
 
 sanitize: $(READY) ## the tests of the native kernels on builds that watch memory, undefined behaviour and threads
 	$(PY) -m scripts.sanitize

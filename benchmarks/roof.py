@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import math
 import platform
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,17 +31,27 @@ class Roof:
         return max(flops / self.flops, size / self.bandwidth(size))
 
 
-def build(folder: Path) -> Path | None:
+def build(folder: Path, *options: str) -> Path | None:
     """The probe, compiled for this machine; None without a C++ compiler."""
     compiler = next((c for c in ("c++", "g++", "clang++") if shutil.which(c)), None)
     if compiler is None:
         return None
-    program = folder / "roof"
+    program = folder / ("roof.so" if options else "roof")
     source = Path(__file__).with_name("roof.cpp")
     wide = ["-mprefer-vector-width=512"] if compiler != "clang++" and _x86() else []
-    flags = ["-std=c++17", "-O3", "-march=native", *wide, "-ffp-contract=fast", "-pthread"]
+    flags = ["-std=c++17", "-O3", "-march=native", *wide, "-ffp-contract=fast", "-pthread", *options]
     subprocess.run([compiler, *flags, str(source), "-o", str(program)], check=True)
     return program
+
+
+def library(folder: Path) -> Callable[[float], None] | None:
+    """The probe's arithmetic as a function of this process: does so many operations on one thread. None as `build`."""
+    program = build(folder, "-shared", "-fPIC")
+    if program is None:
+        return None
+    function = ctypes.CDLL(str(program)).roof_multiply_add
+    function.argtypes, function.restype = [ctypes.c_double], None
+    return function
 
 
 def _x86() -> bool:

@@ -141,6 +141,12 @@ def _service_bundle() -> tuple[bool, str]:
     return True, "the bundle of the service under validation"
 
 
+def _measuring() -> tuple[bool, str]:
+    if "MEDTORCH_SERVICE" in os.environ or os.environ.get("MEDTORCH_MEASURE") == "1":
+        return True, "times are measured in this run"
+    return False, "times are measured by `python -m validation run` and `make bench`, not in every run of the tests"
+
+
 def _torch() -> tuple[bool, str]:
     return _package("torch")
 
@@ -155,4 +161,5 @@ _PROBES: dict[str, Callable[[], tuple[bool, str]]] = {
     "compiler": _compiler,
     "checkout": _checkout,
     "service_bundle": _service_bundle,
+    "measuring": _measuring,
 }

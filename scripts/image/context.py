@@ -11,6 +11,7 @@ SOURCES = (
     "Makefile",
     "pyproject.toml",
     "requirements_trace.yaml",
+    "benchmarks",
     "examples",
     "requirements",
     "scripts",
