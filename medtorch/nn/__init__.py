@@ -11,6 +11,7 @@ from medtorch.nn import modules as modules
 from medtorch.nn import parameter as parameter
 from medtorch.nn import utils as utils
 from medtorch.nn.modules import *  # noqa: F403  all of its __all__
+from medtorch.nn.parallel import DataParallel as DataParallel
 from medtorch.nn.parameter import Buffer as Buffer
 from medtorch.nn.parameter import Parameter as Parameter
 from medtorch.nn.parameter import UninitializedParameter as UninitializedParameter

@@ -16,6 +16,7 @@ from medtorch.core.modes import is_grad_enabled
 from medtorch.core.ops import activation as _activation
 from medtorch.core.ops import dropout as _dropout
 from medtorch.core.ops import elementwise as _elementwise
+from medtorch.core.ops import linear_loss as _linear_loss
 from medtorch.core.ops.activation import (
     gelu,
     glu,
@@ -31,8 +32,16 @@ from medtorch.core.ops.attention import scaled_dot_product_attention
 from medtorch.core.ops.classes import one_hot
 from medtorch.core.ops.conv import conv1d, conv2d, conv3d
 from medtorch.core.ops.conv_transpose import conv_transpose1d, conv_transpose2d, conv_transpose3d
+from medtorch.core.ops.ctc import ctc_loss
 from medtorch.core.ops.elementwise import sigmoid, tanh
 from medtorch.core.ops.embedding import embedding
+from medtorch.core.ops.embedding_bag import embedding_bag
+from medtorch.core.ops.fractional_pool import (
+    fractional_max_pool2d,
+    fractional_max_pool2d_with_indices,
+    fractional_max_pool3d,
+    fractional_max_pool3d_with_indices,
+)
 from medtorch.core.ops.grid_sample import affine_grid, grid_sample
 from medtorch.core.ops.interpolate import interpolate, upsample, upsample_bilinear, upsample_nearest
 from medtorch.core.ops.linear import bilinear, linear
@@ -45,6 +54,7 @@ from medtorch.core.ops.loss import (
 )
 from medtorch.core.ops.matmul import pdist
 from medtorch.core.ops.multi_head import multi_head_attention_forward
+from medtorch.core.ops.multilabel_loss import multilabel_margin_loss
 from medtorch.core.ops.norm import (
     batch_norm,
     group_norm,
@@ -129,6 +139,7 @@ __all__ = [
     "cosine_embedding_loss",
     "cosine_similarity",
     "cross_entropy",
+    "ctc_loss",
     "dropout",
     "dropout1d",
     "dropout2d",
@@ -136,8 +147,13 @@ __all__ = [
     "elu",
     "elu_",
     "embedding",
+    "embedding_bag",
     "feature_alpha_dropout",
     "fold",
+    "fractional_max_pool2d",
+    "fractional_max_pool2d_with_indices",
+    "fractional_max_pool3d",
+    "fractional_max_pool3d_with_indices",
     "gaussian_nll_loss",
     "gelu",
     "glu",
@@ -159,6 +175,7 @@ __all__ = [
     "leaky_relu",
     "leaky_relu_",
     "linear",
+    "linear_cross_entropy",
     "local_response_norm",
     "log_softmax",
     "logsigmoid",
@@ -179,6 +196,7 @@ __all__ = [
     "mse_loss",
     "multi_head_attention_forward",
     "multi_margin_loss",
+    "multilabel_margin_loss",
     "multilabel_soft_margin_loss",
     "nll_loss",
     "normalize",
@@ -325,6 +343,28 @@ def alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace
 def feature_alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False) -> Tensor:
     """`alpha_dropout` of whole channels."""
     return _run("feature_alpha_dropout", lambda x: _dropout.feature_alpha_dropout(x, p, training), input, inplace)
+
+
+def linear_cross_entropy(
+    input: Tensor,
+    linear_weight: Tensor,
+    target: Tensor,
+    *,
+    linear_bias: Tensor | None = None,
+    weight: Tensor | None = None,
+    reduction: str = "mean",
+    ignore_index: int | None = None,
+    label_smoothing: float = 0.0,
+    options: object = None,
+) -> Tensor:
+    """The cross-entropy of a linear layer's scores with classes or probabilities.
+
+    Shapes    input (N, in) or (in), linear_weight (C, *out, in), linear_bias (C, *out), target as cross_entropy has it
+    Raises    ShapeError where these do not fit; UnsupportedError for options of how torch splits the work
+    """
+    return _linear_loss.linear_cross_entropy(
+        input, linear_weight, target, linear_bias, weight, reduction, ignore_index, label_smoothing, options
+    )
 
 
 def relu_(input: Tensor) -> Tensor:

@@ -32,6 +32,7 @@ from medtorch.nn.modules.activation import (
     Tanhshrink,
     Threshold,
 )
+from medtorch.nn.modules.adaptive import AdaptiveLogSoftmaxWithLoss
 from medtorch.nn.modules.attention import MultiheadAttention
 from medtorch.nn.modules.batchnorm import (
     BatchNorm1d,
@@ -64,6 +65,7 @@ from medtorch.nn.modules.dropout import (
 )
 from medtorch.nn.modules.flatten import Flatten, Unflatten
 from medtorch.nn.modules.fold import Fold, Unfold
+from medtorch.nn.modules.fractional import FractionalMaxPool2d, FractionalMaxPool3d
 from medtorch.nn.modules.instancenorm import (
     InstanceNorm1d,
     InstanceNorm2d,
@@ -74,10 +76,12 @@ from medtorch.nn.modules.linear import (
     Identity,
     Linear,
 )
+from medtorch.nn.modules.linear_loss import LinearCrossEntropyLoss
 from medtorch.nn.modules.loss import (
     BCELoss,
     BCEWithLogitsLoss,
     CrossEntropyLoss,
+    CTCLoss,
     HuberLoss,
     KLDivLoss,
     L1Loss,
@@ -90,6 +94,7 @@ from medtorch.nn.modules.margin_loss import (
     GaussianNLLLoss,
     HingeEmbeddingLoss,
     MarginRankingLoss,
+    MultiLabelMarginLoss,
     MultiLabelSoftMarginLoss,
     MultiMarginLoss,
     PoissonNLLLoss,
@@ -99,6 +104,7 @@ from medtorch.nn.modules.margin_loss import (
 )
 from medtorch.nn.modules.module import Module
 from medtorch.nn.modules.normalization import (
+    CrossMapLRN2d,
     GroupNorm,
     LayerNorm,
     LocalResponseNorm,
@@ -150,7 +156,7 @@ from medtorch.nn.modules.segmentation_loss import (
     FocalLoss,
     TverskyLoss,
 )
-from medtorch.nn.modules.sparse import Embedding
+from medtorch.nn.modules.sparse import Embedding, EmbeddingBag
 from medtorch.nn.modules.transformer import (
     Transformer,
     TransformerDecoder,
@@ -176,6 +182,7 @@ __all__ = [
     "AdaptiveAvgPool1d",
     "AdaptiveAvgPool2d",
     "AdaptiveAvgPool3d",
+    "AdaptiveLogSoftmaxWithLoss",
     "AdaptiveMaxPool1d",
     "AdaptiveMaxPool2d",
     "AdaptiveMaxPool3d",
@@ -189,6 +196,7 @@ __all__ = [
     "BatchNorm2d",
     "BatchNorm3d",
     "Bilinear",
+    "CTCLoss",
     "ChannelShuffle",
     "CircularPad1d",
     "CircularPad2d",
@@ -205,6 +213,7 @@ __all__ = [
     "CosineEmbeddingLoss",
     "CosineSimilarity",
     "CrossEntropyLoss",
+    "CrossMapLRN2d",
     "DiceCELoss",
     "DiceLoss",
     "Dropout",
@@ -212,10 +221,13 @@ __all__ = [
     "Dropout2d",
     "Dropout3d",
     "Embedding",
+    "EmbeddingBag",
     "FeatureAlphaDropout",
     "Flatten",
     "FocalLoss",
     "Fold",
+    "FractionalMaxPool2d",
+    "FractionalMaxPool3d",
     "GRUCell",
     "GaussianNLLLoss",
     "GroupNorm",
@@ -238,6 +250,7 @@ __all__ = [
     "LayerNorm",
     "LeakyReLU",
     "Linear",
+    "LinearCrossEntropyLoss",
     "LocalResponseNorm",
     "LogSigmoid",
     "LogSoftmax",
@@ -253,6 +266,7 @@ __all__ = [
     "Module",
     "ModuleDict",
     "ModuleList",
+    "MultiLabelMarginLoss",
     "MultiLabelSoftMarginLoss",
     "MultiMarginLoss",
     "MultiheadAttention",

@@ -6,27 +6,28 @@ Requires  REQ-F-NN-007
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from medtorch.core.ops.loss import reduction_of
 from medtorch.core.tensor import Tensor
-from medtorch.errors import ArgumentError, UnsupportedError
+from medtorch.errors import ArgumentError
 from medtorch.nn import functional as F
 from medtorch.nn.modules.module import Module
 
 
 class _Loss(Module):
-    """What all losses share: "mean" or "sum" over all terms, or "none".
+    """What all losses share: "mean" or "sum" over all terms, or "none"; or torch's retired way of saying so.
 
-    Raises    ArgumentError for another reduction; UnsupportedError for torch's retired size_average and reduce
+    Raises    ArgumentError for another reduction
     """
 
-    def __init__(self, size_average: object = None, reduce: object = None, reduction: str = "mean") -> None:
+    def __init__(self, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean") -> None:
         super().__init__()
-        if size_average is not None or reduce is not None:
-            raise UnsupportedError(f"{type(self).__name__}: size_average and reduce are not supported; use reduction")
         if reduction not in ("mean", "sum", "none"):
             raise ArgumentError(
                 f"{type(self).__name__}: {reduction} is not a valid value for reduction; have mean, sum, none"
             )
-        self.reduction = reduction
+        self.reduction = reduction_of(type(self).__name__, size_average, reduce, reduction)
 
 
 class _WeightedLoss(_Loss):
@@ -35,7 +36,11 @@ class _WeightedLoss(_Loss):
     weight: Tensor | None
 
     def __init__(
-        self, weight: Tensor | None = None, size_average: object = None, reduce: object = None, reduction: str = "mean"
+        self,
+        weight: Tensor | None = None,
+        size_average: bool | None = None,
+        reduce: bool | None = None,
+        reduction: str = "mean",
     ) -> None:
         super().__init__(size_average, reduce, reduction)
         self.register_buffer("weight", weight)
@@ -59,7 +64,7 @@ class SmoothL1Loss(_Loss):
     """d^2 / (2 beta) where d = |input - target| < beta, else d - beta / 2."""
 
     def __init__(
-        self, size_average: object = None, reduce: object = None, reduction: str = "mean", beta: float = 1.0
+        self, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean", beta: float = 1.0
     ) -> None:
         super().__init__(size_average, reduce, reduction)
         self.beta = beta
@@ -83,10 +88,15 @@ class KLDivLoss(_Loss):
     """target * (log target - input), where input is a log-probability; "batchmean" is the sum over the batch size."""
 
     def __init__(
-        self, size_average: object = None, reduce: object = None, reduction: str = "mean", log_target: bool = False
+        self,
+        size_average: bool | None = None,
+        reduce: bool | None = None,
+        reduction: str = "mean",
+        log_target: bool = False,
     ) -> None:
         super().__init__(size_average, reduce, "sum" if reduction == "batchmean" else reduction)
-        self.reduction, self.log_target = reduction, log_target
+        self.reduction = "batchmean" if reduction == "batchmean" else self.reduction
+        self.log_target = log_target
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return F.kl_div(input, target, reduction=self.reduction, log_target=self.log_target)
@@ -102,9 +112,9 @@ class NLLLoss(_WeightedLoss):
     def __init__(
         self,
         weight: Tensor | None = None,
-        size_average: object = None,
+        size_average: bool | None = None,
         ignore_index: int = -100,
-        reduce: object = None,
+        reduce: bool | None = None,
         reduction: str = "mean",
     ) -> None:
         super().__init__(weight, size_average, reduce, reduction)
@@ -124,9 +134,9 @@ class CrossEntropyLoss(_WeightedLoss):
     def __init__(
         self,
         weight: Tensor | None = None,
-        size_average: object = None,
+        size_average: bool | None = None,
         ignore_index: int = -100,
-        reduce: object = None,
+        reduce: bool | None = None,
         reduction: str = "mean",
         label_smoothing: float = 0.0,
     ) -> None:
@@ -160,8 +170,8 @@ class BCEWithLogitsLoss(_Loss):
     def __init__(
         self,
         weight: Tensor | None = None,
-        size_average: object = None,
-        reduce: object = None,
+        size_average: bool | None = None,
+        reduce: bool | None = None,
         reduction: str = "mean",
         pos_weight: Tensor | None = None,
     ) -> None:
@@ -172,4 +182,23 @@ class BCEWithLogitsLoss(_Loss):
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return F.binary_cross_entropy_with_logits(
             input, target, self.weight, pos_weight=self.pos_weight, reduction=self.reduction
+        )
+
+
+class CTCLoss(_Loss):
+    """Minus the log-probability of a label sequence, summed over its alignments with the input (Graves et al. 2006)."""
+
+    def __init__(self, blank: int = 0, reduction: str = "mean", zero_infinity: bool = False) -> None:
+        super().__init__(reduction=reduction)
+        self.blank, self.zero_infinity = blank, zero_infinity
+
+    def forward(
+        self,
+        log_probs: Tensor,
+        targets: Tensor,
+        input_lengths: Tensor | Sequence[int],
+        target_lengths: Tensor | Sequence[int],
+    ) -> Tensor:
+        return F.ctc_loss(
+            log_probs, targets, input_lengths, target_lengths, self.blank, self.reduction, self.zero_infinity
         )

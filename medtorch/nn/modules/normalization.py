@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from medtorch.core.dtypes import dtype as Dtype
 from medtorch.core.tensor import Tensor
-from medtorch.errors import ArgumentError
+from medtorch.errors import ArgumentError, ShapeError
 from medtorch.nn import functional as F
 from medtorch.nn import init
 from medtorch.nn.modules._new import Device, parameter
@@ -40,6 +40,22 @@ class LocalResponseNorm(Module):
 
     def extra_repr(self) -> str:
         return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"
+
+
+class CrossMapLRN2d(LocalResponseNorm):
+    """LocalResponseNorm of images as Lua Torch did it: of an even `size` only size - 1 channels are added up.
+
+    Raises    ShapeError unless the input has 4 dims
+    """
+
+    def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1) -> None:
+        super().__init__(size, alpha, beta, k)
+
+    def forward(self, input: Tensor) -> Tensor:
+        if input.ndim != 4:
+            raise ShapeError(f"CrossMapLRN2d: Expected input to be 4D, got {input.ndim}D instead.")
+        added = self.size - 1 + self.size % 2
+        return F.local_response_norm(input, added, self.alpha * added / self.size, self.beta, self.k)
 
 
 class LayerNorm(Module):

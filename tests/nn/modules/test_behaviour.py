@@ -276,3 +276,25 @@ def test_base_classes_lie_where_torchs_lie():
     assert modules.activation.MultiheadAttention is nn.MultiheadAttention
     assert nn.parameter.Parameter is nn.Parameter
     assert modules.ReLU is nn.ReLU
+
+
+@pytest.mark.requirement("REQ-F-NN-005")
+@pytest.mark.parametrize("size", [1, 3, 4, 5])
+def test_lua_torchs_response_norm_adds_up_an_odd_number_of_channels(size, rng):
+    x, layer = rng.normal(size=(2, 7, 2, 2)), nn.CrossMapLRN2d(size, alpha=0.5, beta=0.6, k=2)
+    reach = (size - 1) // 2
+    around = [slice(max(0, c - reach), c + reach + 1) for c in range(7)]
+    sums = np.stack([(x[:, part] ** 2).sum(1) for part in around], 1)
+    np.testing.assert_allclose(layer(medtorch.tensor(x)).numpy(), x / (2 + 0.5 / size * sums) ** 0.6, rtol=1e-12)
+    with pytest.raises(ShapeError, match="CrossMapLRN2d: Expected input to be 4D, got 2D"):
+        layer(medtorch.ones(2, 2))
+
+
+@pytest.mark.requirement("REQ-F-NN-004")
+def test_data_parallel_of_one_device_is_the_module_under_another_key():
+    layer = nn.Linear(2, 3)
+    parallel = nn.DataParallel(layer, device_ids=["cpu"])
+    assert list(parallel.state_dict()) == ["module.weight", "module.bias"]
+    assert parallel(medtorch.ones(1, 2)).tolist() == layer(medtorch.ones(1, 2)).tolist()
+    with pytest.raises(UnsupportedError, match=r"several devices are not supported, got device_ids=\[0, 1\]"):
+        nn.DataParallel(layer, device_ids=[0, 1])
