@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from medtorch.autograd import function, graph
+from medtorch.autograd import forward_ad, function, graph
 from medtorch.core.autograd import backward, grad
 from medtorch.core.function import Function
 from medtorch.core.gradcheck import gradcheck, gradgradcheck
@@ -14,6 +14,7 @@ __all__ = [
     "Variable",
     "backward",
     "enable_grad",
+    "forward_ad",
     "function",
     "grad",
     "gradcheck",

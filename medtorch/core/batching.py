@@ -45,13 +45,39 @@ class Level:
     size: int
     randomness: str
 
+    def stream(self, source: Any) -> Any:
+        """Where random numbers inside come from. Raises UnsupportedError where there shall be none."""
+        if self.randomness == "error":
+            raise UnsupportedError('vmap: random numbers need randomness="same" or "different"')
+        return source if self.randomness == "same" else Drawn(source, self)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Random numbers that differ by sample. What it has not, no sample may draw."""
+
+    source: Any
+    level: Level
+
+    def uniform(self, shape: tuple[int, ...], *wanted: Any) -> BatchedArray:
+        return BatchedArray(self.source.uniform((self.level.size, *shape), *wanted), self.level.number)
+
+    def normal(self, shape: tuple[int, ...]) -> BatchedArray:
+        return BatchedArray(self.source.normal((self.level.size, *shape)), self.level.number)
+
+    def integers(self, low: int, high: int, shape: tuple[int, ...]) -> BatchedArray:
+        return BatchedArray(self.source.integers(low, high, (self.level.size, *shape)), self.level.number)
+
+    def permutation(self, n: int) -> BatchedArray:
+        return BatchedArray(stacked([self.source.permutation(n) for _ in range(self.level.size)]), self.level.number)
+
 
 def new_level(size: int, randomness: str) -> Level:
     """A level above all that were opened so far."""
     return Level(next(_levels), size, randomness)
 
 
-class BatchedArray:
+class BatchedArray(np.lib.mixins.NDArrayOperatorsMixin):
     """Arrays of one shape, of which it shows one."""
 
     __slots__ = ("data", "level")
@@ -91,6 +117,15 @@ class BatchedArray:
             part = self.data[(slice(None), *entries)]
             value = aligned(value.data, part.ndim)
         self.data[(slice(None), *entries)] = value
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> BatchedArray:
+        """NumPy's elementwise functions of what is drawn at random."""
+        if method != "__call__" or options.get("out") is not None:
+            raise UnsupportedError(f"vmap: {ufunc.__name__}.{method} of batched numbers is not supported")
+        level = max(level_of(x) for x in inputs)
+        ndim = max(np.ndim(x.data) if level_of(x) == level else np.ndim(x) + 1 for x in inputs)
+        held = [aligned(x.data, ndim) if level_of(x) == level else x for x in inputs]
+        return BatchedArray(ufunc(*held, **options), level)
 
     def __array__(self, *_: Any, **__: Any) -> Any:
         raise UnsupportedError(

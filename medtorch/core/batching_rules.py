@@ -113,6 +113,13 @@ def place_rule(op: Any, kernels: Any, size: int, which: Which, held: Held) -> An
     return dims("dim")(op, kernels, size, which, held)
 
 
+def along_rule(op: Op, kernels: Any, size: int, which: Which, held: Held) -> Any:
+    """Index and numbers are laid over each other place by place."""
+    ndims = {h.ndim - batched for h, batched in zip(held, which, strict=True)}
+    empty = any(0 in h.shape for h in held)
+    return (one_by_one if len(ndims) > 1 or empty else dims("dim"))(op, kernels, size, which, held)
+
+
 def folded(op: Op, kernels: Any, size: int, which: Which, held: Held) -> Any:
     """The first dim of all inputs and outputs counts independent pictures: the batch joins it."""
     whole = _all(kernels, size, which, held)
@@ -213,8 +220,8 @@ def inside_rule(op: Any, kernels: Any, size: int, which: Which, held: Held) -> A
 
 _ELEMENTWISE: tuple[type[Op], ...] = (
     Binary, elementwise.Unary, elementwise.FloatUnary, elementwise._Step, elementwise.Frac, elementwise.Clamp,
-    elementwise.NanToNum, comparison._Test, comparison.Where, comparison.MaskedFill, activation._Activation, activation._Cut,
-    loss.BinaryCrossEntropy, transcendental.Logit, copy.Cast, copy.Alias, complex_ops.Conj, complex_ops.Real,
+    elementwise.NanToNum, comparison._Test, comparison.Where, comparison.MaskedFill, activation._Activation,
+    activation._Cut, loss.BinaryCrossEntropy, transcendental.Logit, copy.Cast, copy.Alias, complex_ops.Conj, complex_ops.Real,
     complex_ops.Imag, complex_ops.ViewAsReal, complex_ops.ViewAsComplex, complex_ops.Complex,
 )  # fmt: skip
 _LAST_DIMS: tuple[type[Op], ...] = (
@@ -228,7 +235,7 @@ _FOLDED: tuple[type[Op], ...] = (
     classes.PickClass, classes.PlaceClass,
 )  # fmt: skip
 _DIM: tuple[type[Op], ...] = (
-    reduction.Reduction, softmax.Softmax, softmax.LogSoftmax, scan._Scan, sorting.Argsort, gathering._Along, shape.Cat,
+    reduction.Reduction, softmax.Softmax, softmax.LogSoftmax, scan._Scan, sorting.Argsort, shape.Cat,
 )  # fmt: skip
 
 
@@ -249,6 +256,7 @@ def install() -> None:
     RULES[shape.Scattered] = scattered_rule
     RULES[shape.UnfoldGrad] = unfold_grad_rule
     RULES[extremes._Place] = place_rule
+    RULES[gathering._Along] = along_rule
     RULES[copy.Clone] = copy_rule
     RULES[indexing.Index] = index_rule
     RULES[embedding.Embedding] = embedding_rule

@@ -23,6 +23,7 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from medtorch.core import forward as forward_mode
 from medtorch.core import inplace
 from medtorch.core.autograd import Edge, Node, Saved, edge_of
 from medtorch.core.modes import STATE, no_grad
@@ -40,6 +41,7 @@ class FunctionCtx:
         self._dirty: tuple[Tensor, ...] = ()
         self._without_gradient: tuple[Tensor, ...] = ()
         self._materialize = True
+        self._for_forward: tuple[Tensor | None, ...] = ()
         self._node: FunctionNode | None = None
 
     def save_for_backward(self, *tensors: Tensor | None) -> None:
@@ -48,6 +50,10 @@ class FunctionCtx:
             if tensor is not None and not isinstance(tensor, Tensor):
                 raise ArgumentError(f"save_for_backward: takes tensors and None, got {type(tensor).__name__}")
         self._to_save = tensors
+
+    def save_for_forward(self, *tensors: Tensor | None) -> None:
+        """Keep tensors for jvp, which finds them among `saved_tensors`."""
+        self._for_forward = tensors
 
     def mark_dirty(self, *args: Tensor) -> None:
         """Say which inputs forward changed in place; it must return them."""
@@ -64,7 +70,8 @@ class FunctionCtx:
     @property
     def saved_tensors(self) -> tuple[Tensor | None, ...]:
         """What save_for_backward kept. Raises AutogradError once freed; ModifiedError for what was changed in place."""
-        return self._to_save if self._node is None else self._node.unpacked()
+        kept = self._to_save if self._node is None else self._node.unpacked()
+        return kept or self._for_forward
 
 
 class FunctionNode(Node):
@@ -151,9 +158,39 @@ class Function:
 
     vjp = backward
 
+    @staticmethod
+    def jvp(ctx: Any, *grad_inputs: Any) -> Any:
+        """How each output moves, from how each input does (None where it does not): for forward mode."""
+        raise UnsupportedError("Function: a subclass must define jvp for forward mode")
+
     @classmethod
     def apply(cls, *args: Any) -> Any:
-        """Call forward and put backward on the tape."""
+        """Call forward and put backward on the tape; in forward mode let jvp move the tangents."""
+        if STATE.levels:
+            level = forward_mode.highest([a if isinstance(a, Tensor) else None for a in args])
+            if level is not None:
+                return cls._dual(args, level)
+        return cls._applied(args)[0]
+
+    @classmethod
+    def _dual(cls, args: tuple[Any, ...], level: int) -> Any:
+        if cls.jvp is Function.jvp:
+            raise UnsupportedError(f"{cls.__name__}: forward mode needs a jvp(ctx, *tangents)")
+        directions = [forward_mode.tangent_of(a, level) if isinstance(a, Tensor) else None for a in args]
+        with forward_mode.only_levels(tuple(known for known in STATE.levels if known < level)):
+            found, ctx = cls._applied(args)
+            moved = cls.jvp(ctx, *directions)
+        outs = list(found) if isinstance(found, (tuple, list)) else [found]
+        along = list(moved) if isinstance(moved, (tuple, list)) else [moved]
+        if len(outs) != len(along):
+            raise AutogradError(f"{cls.__name__}: jvp gave {len(along)} tangents for {len(outs)} outputs")
+        for out, tangent in zip(outs, along, strict=True):
+            if isinstance(out, Tensor) and tangent is not None:
+                forward_mode.set_tangent(out, level, tangent)
+        return found
+
+    @classmethod
+    def _applied(cls, args: tuple[Any, ...]) -> tuple[Any, FunctionCtx]:
         tensors = [a if isinstance(a, Tensor) else None for a in args]
         edges = [edge_of(t) if t is not None and STATE.grad else None for t in tensors]
         needs = tuple(t is not None and t.requires_grad for t in tensors)
@@ -165,10 +202,10 @@ class Function:
                 found = cls.forward(*args)
                 cls.setup_context(ctx, args, found)
         if not any(e is not None for e in edges):
-            return found
+            return found, ctx
         outs = list(found) if isinstance(found, (tuple, list)) else [found]
         outs = cls._recorded(ctx, tensors, edges, outs)
-        return type(found)(outs) if isinstance(found, (tuple, list)) else outs[0]
+        return (type(found)(outs) if isinstance(found, (tuple, list)) else outs[0]), ctx
 
     @classmethod
     def _recorded(

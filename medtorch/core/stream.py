@@ -85,4 +85,7 @@ def stream_of(generator: Streaming | None) -> Stream:
     """The generator's stream, or the default one."""
     if STATE.capture is not None:
         STATE.capture.saw_random()
-    return DEFAULT if generator is None else generator.stream
+    found = DEFAULT if generator is None else generator.stream
+    for level in STATE.batches:
+        found = level.stream(found)
+    return found

@@ -13,6 +13,7 @@ import math
 import warnings
 import weakref
 from collections.abc import Callable, Iterator, Sequence
+from copy import deepcopy
 from typing import Any, Self
 
 import numpy as np
@@ -74,7 +75,7 @@ class Size(tuple[int, ...]):
         return f"medtorch.Size({list(self)})"
 
 
-class Tensor:
+class Tensor(overrides.Attributed, metaclass=overrides.TensorKind):
     """An n-dimensional array with gradients. Made by `medtorch.tensor`, `zeros`, `from_numpy`, ..."""
 
     _array: Any
@@ -99,7 +100,7 @@ class Tensor:
 
     # -- subclasses (overrides.py) --------------------------------------------------------------------------------
 
-    _asks: bool
+    _asks = False
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -119,7 +120,7 @@ class Tensor:
     @classmethod
     def _from_array(cls, array: Any, place: device) -> Self:
         """A tensor over `array`, sharing its memory."""
-        self = cls.__new__(cls)
+        self = object.__new__(cls)
         self._array = array
         self._device = place
         self._counter = [0]
@@ -451,7 +452,8 @@ class Tensor:
         _tell_reading(self, "deepcopy")
         if id(self) not in memo:
             out = type(self)._from_array(self._array.copy(), self._device)
-            out.__dict__.update({k: v for k, v in self.__dict__.items() if not k.startswith("_") and k != "grad"})
+            seen = self.__dict__ if self._asks else _said(self.__dict__)
+            out.__dict__.update({k: deepcopy(v, memo) if self._asks else v for k, v in seen.items()})
             out._leaf_requires_grad = self._leaf_requires_grad
             out.grad = None if self.grad is None else self.grad.detach().clone()
             memo[id(self)] = out
@@ -1071,6 +1073,11 @@ class Tensor:
 def _rebuild(kind: type[Tensor], array: Any, place: str, requires_grad: bool) -> Tensor:
     found = as_device(place)
     return kind._from_array(move(array, found), found).requires_grad_(requires_grad)
+
+
+def _said(attributes: dict[str, Any]) -> dict[str, Any]:
+    """What others put on a tensor, out of all its attributes."""
+    return {k: v for k, v in attributes.items() if not k.startswith("_") and k != "grad"}
 
 
 def _sizes(size: tuple[Any, ...]) -> Any:

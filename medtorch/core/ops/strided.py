@@ -97,6 +97,8 @@ def as_strided(input: Tensor, size: Sequence[int], stride: Sequence[int], storag
     name, shown = "as_strided", {"input": input.spec}
     sizes, steps = tuple(int(n) for n in size), tuple(int(n) for n in stride)
     require(len(sizes) == len(steps), ArgumentError, name, f"size {sizes} and stride {steps} differ in length", **shown)
+    if hasattr(input._array, "batched"):
+        raise UnsupportedError("vmap: as_strided is not supported")
     start, length = memory(input._array)
     offset = start if storage_offset is None else int(storage_offset)
     whole = min((*sizes, *steps, offset), default=offset) >= 0
