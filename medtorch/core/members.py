@@ -32,7 +32,7 @@ def construct(self: Tensor, *data: Any, device: Any = None) -> None:
 
     Raises    DtypeError for a tensor of another dtype
     """
-    if "_array" in self.__dict__:  # made already: by a subclass's __new__, which is given the same arguments
+    if hasattr(self, "_array"):  # made already: by a subclass's __new__, which is given the same arguments
         return
     place, wanted = as_device(device), dtypes.get_default_dtype()
     if len(data) == 1 and hasattr(data[0], "_run"):

@@ -5,6 +5,9 @@ A method called on a tensor of a subclass is handed to the subclass's `__torch_f
 instances of the subclass. Methods and operators are handed over, functions of the module (`torch.cat(...)`) and
 questions (`shape`, `dtype`, `device`) are not. Plain tensors pay nothing: the subclass gets the methods that ask.
 
+As in torch, the `__dict__` of such a tensor holds what its class put there and nothing of the tensor itself: code
+copies it whole from one tensor to another.
+
 Source    semantics of torch.Tensor.__torch_function__
 Requires  REQ-F-CMP-007
 """
@@ -84,10 +87,71 @@ def install(cls: type[Tensor], root: type[Tensor]) -> None:
     if getattr(cls.__torch_function__, "__func__", cls.__torch_function__) is plainly:
         return
     cls._asks = True
+    for name, member in (("__setattr__", _put), ("__getattr__", _get), ("__delattr__", _drop)):
+        if name not in vars(cls):
+            type.__setattr__(cls, name, member)
     inherited = {name for k in cls.__mro__ if k is not root and issubclass(k, root) for name in vars(k)}
     for name, member in vars(root).items():
         if name not in inherited and _is_seen(name, member):
             type.__setattr__(cls, name, _asking(name, member))
+
+
+class Attributed:
+    """Has the real attributes of every tensor; what Tensor and its subclasses show as `__dict__` is `attributes`."""
+
+
+_REAL = vars(Attributed)["__dict__"]
+_ABSENT = object()
+
+
+class TensorKind(type):
+    """The type of Tensor and of its subclasses. Each has `__dict__` itself, ahead of what it inherits from others."""
+
+    def __new__(mcs, name: str, bases: tuple[type, ...], members: dict[str, Any], **options: Any) -> TensorKind:
+        members.setdefault("__dict__", property(attributes, replace_attributes))
+        return super().__new__(mcs, name, bases, members, **options)
+
+
+def attributes(tensor: Tensor) -> dict[str, Any]:
+    """All attributes of a plain tensor; of a tensor of a subclass those that its class put there, in a dict of theirs."""
+    real: dict[str, Any] = _REAL.__get__(tensor)
+    return real.setdefault("_own_attributes", {}) if tensor._asks else real
+
+
+def replace_attributes(tensor: Tensor, new: dict[str, Any]) -> None:
+    """`tensor.__dict__ = new`."""
+    real: dict[str, Any] = _REAL.__get__(tensor)
+    if tensor._asks:
+        real["_own_attributes"] = new
+    else:
+        real.clear()
+        real.update(new)
+
+
+def _put(self: Tensor, name: str, value: Any) -> None:
+    if name in _core_names(type(self)) or hasattr(getattr(type(self), name, None), "__set__"):
+        object.__setattr__(self, name, value)
+    else:
+        attributes(self)[name] = value
+
+
+def _get(self: Tensor, name: str) -> Any:
+    try:
+        return attributes(self)[name]
+    except KeyError:
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}") from None
+
+
+def _drop(self: Tensor, name: str) -> None:
+    if attributes(self).pop(name, _ABSENT) is _ABSENT:
+        object.__delattr__(self, name)
+
+
+@functools.cache
+def _core_names(kind: type[Tensor]) -> frozenset[str]:
+    """The names of a tensor's own attributes."""
+    root = next(k for k in reversed(kind.__mro__) if issubclass(k, Attributed) and k is not Attributed)
+    return frozenset({*root.__annotations__, *dir(root), "_kept_accumulator"})
 
 
 def _is_seen(name: str, member: Any) -> bool:

@@ -37,12 +37,12 @@ def numbers(name: str, shape: tuple[int, ...]) -> np.ndarray:
 
 def give_weights(model: Any) -> None:
     """Weights of the size that keeps activations of the order of one, drawn from their names."""
-    state = {}
-    for name, old in model.state_dict().items():
+    state = model.state_dict()  # kept, for the versions of modules that it says
+    for name, old in list(state.items()):
         shape = tuple(old.shape)
         if not old.is_floating_point():
-            state[name] = old
-        elif name.endswith("running_var"):
+            continue
+        if name.endswith("running_var"):
             state[name] = torch.from_numpy(1 + 0.1 * np.abs(numbers(name, shape)))
         elif len(shape) >= 2:
             state[name] = torch.from_numpy(numbers(name, shape) * np.float32((2 / max(1, np.prod(shape[1:]))) ** 0.5))

@@ -5,7 +5,8 @@
 PATHs are folders that hold torchvision, monai, timm, segmentation_models_pytorch. Each group of cases runs in two
 processes, one with PyTorch, one in which PyTorch cannot be imported, with the same weights and inputs. A case holds if
 every output in float32 is PyTorch's within 1e-4 of the largest, or within three times what PyTorch's own float32
-differs from its float64; and in float64 every output within 1e-9 and every gradient within 1e-7.
+differs from its float64; and in float64 every output within 1e-9 and every gradient within 1e-7. Losses cast to float32
+inside: theirs, 5e-6.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ def answers(group: str, folder: Path) -> Iterator[Answer]:
             yield Answer(group, name, notes["medtorch"][name]["error"])
         else:
             wanted, found = (_of(name, sides[side]) for side in ("torch", "medtorch"))
-            yield Answer(group, name, _gap(wanted, found))
+            yield Answer(group, name, _gap(wanted, found, cast=group == "monai losses"))
 
 
 def _read(path: Path) -> Arrays:
@@ -70,7 +71,7 @@ def _of(name: str, arrays: Arrays) -> Arrays:
     return {k.removeprefix(f"{name}/"): v for k, v in arrays.items() if k.startswith(f"{name}/")}
 
 
-def _gap(wanted: Arrays, found: Arrays) -> str:
+def _gap(wanted: Arrays, found: Arrays, *, cast: bool) -> str:
     if wanted.keys() != found.keys():
         return f"gives other parts than PyTorch: {sorted(wanted.keys() ^ found.keys())[:4]}"
     for part, a in wanted.items():
@@ -79,7 +80,7 @@ def _gap(wanted: Arrays, found: Arrays) -> str:
             return f"{part}: shape {b.shape}, PyTorch has {a.shape}"
         if not np.array_equal(np.isfinite(a), np.isfinite(b)):
             return f"{part}: finite in other places than PyTorch's"
-        off, allowed = _off(a, b), _allowed(part, wanted)
+        off, allowed = _off(a, b), 5e-6 if cast and not part.startswith("out") else _allowed(part, wanted)
         if off > allowed:
             return f"{part}: off by {off:.1e} of the largest number, {allowed:.1e} allowed"
     return ""
