@@ -18,8 +18,9 @@ import weakref
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from medtorch.core import laid_out
+from medtorch.core import anomaly, laid_out
 from medtorch.core.backends import kernels_for, move
+from medtorch.core.handles import RemovableHandle
 from medtorch.core.modes import STATE, set_grad_enabled
 from medtorch.core.ops.op import Op
 from medtorch.core.promotion import promote
@@ -118,9 +119,21 @@ class Node:
         self.sequence = next(_sequence)
         self.hooks: dict[int, dict[int, Callable[[Tensor], Tensor | None]]] = {}
         self.retaining: dict[int, weakref.ref[Tensor]] = {}
+        self.made_at = anomaly.forward_call() if STATE.anomaly else None
+        self.around: tuple[dict[int, Any], dict[int, Any]] | None = None
 
     def pull(self, dys: list[Tensor | None]) -> Sequence[Tensor | None]:
         raise NotImplementedError
+
+    def register_prehook(self, fn: Callable[..., Any]) -> RemovableHandle:
+        """Call `fn` with the gradients of the outputs before this step; what it returns takes their place."""
+        self.around = self.around or ({}, {})
+        return RemovableHandle(self.around[0], fn)
+
+    def register_hook(self, fn: Callable[..., Any]) -> RemovableHandle:
+        """Call `fn` with the gradients of inputs and of outputs after this step; what it returns takes the first's."""
+        self.around = self.around or ({}, {})
+        return RemovableHandle(self.around[1], fn)
 
     def release(self) -> None:
         """Forget what was saved."""
@@ -358,7 +371,16 @@ def backward_pass(
 def _pull(node: Node, dys: list[Tensor | None], collecting: bool) -> Sequence[Tensor | None] | None:
     if all(dy is None for dy in dys) or (collecting and isinstance(node, AccumulateGrad)):
         return None
-    return node.pull(dys)
+    if node.around is None:
+        return anomaly.pulled(node, dys) if STATE.anomaly else node.pull(dys)
+    for before in list(node.around[0].values()):
+        changed = before(tuple(dys))
+        dys = dys if changed is None else list(_listed(changed))
+    grads = anomaly.pulled(node, dys) if STATE.anomaly else node.pull(dys)
+    for after in list(node.around[1].values()):
+        changed = after(tuple(grads), tuple(dys))
+        grads = grads if changed is None else _listed(changed)
+    return grads
 
 
 def _survey(starts: Sequence[Node], targets: Sequence[Edge] | None) -> tuple[set[int], dict[int, int]]:

@@ -140,8 +140,10 @@ def _share_with_saved(outputs: Sequence[Tensor]) -> None:
     """What the node has kept of its outputs moves with them."""
     node = outputs[0]._grad_fn
     if isinstance(node, autograd.OpNode) and node.saved is not None:
-        for kept, out in zip(node.saved.get("y", ()), outputs, strict=False):
+        every = [kept for many in node.saved.values() for kept in many]
+        for kept in (k for k in every if k is not None and k._output is not None):
             if kept._array is not None:
+                out = outputs[kept._output]
                 kept._array._tangents, kept._array._tangents_version = out._tangents, out._tangents_version
 
 
@@ -194,6 +196,8 @@ def _argument(
         return dys[0] if single else tuple(dys)
     if want == "y":
         return outputs[0] if single else tuple(outputs)
+    if want in getattr(op, "outputs", ()):
+        return outputs[op.outputs.index(want)]  # type: ignore[attr-defined]
     if want == "needs":
         return needs
     if want == "y_spec":

@@ -9,7 +9,9 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Callable
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any, ClassVar, Protocol, Self, TypeVar
+
+from medtorch.errors import AutogradError
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -42,6 +44,8 @@ class _State(threading.local):
     """The levels of forward mode whose tangents are seen (medtorch/core/forward.py)."""
     batches: tuple[Any, ...] = ()
     """The levels of vmap that are open (medtorch/core/batching.py)."""
+    anomaly = ""
+    """Anomaly mode: off, "names", or "nan", which looks for NaN in gradients too."""
     capture: Watcher | None = None
     """Who is told of everything that happens to tensors, while a model is captured (medtorch/core/graph)."""
 
@@ -126,7 +130,12 @@ class saved_tensors_hooks:  # noqa: N801
     def __init__(self, pack_hook: Callable[[Any], Any], unpack_hook: Callable[[Any], Any]) -> None:
         self._hooks = (pack_hook, unpack_hook)
 
+    barred: ClassVar[str] = ""
+    """Why opening one is an error at present."""
+
     def __enter__(self) -> None:
+        if self.barred:
+            raise AutogradError(self.barred)
         STATE.packing = (*STATE.packing, self._hooks)
 
     def __exit__(self, *_: object) -> None:
