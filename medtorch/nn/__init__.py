@@ -14,4 +14,5 @@ from medtorch.nn.modules import *  # noqa: F403  all of its __all__
 from medtorch.nn.parallel import DataParallel as DataParallel
 from medtorch.nn.parameter import Buffer as Buffer
 from medtorch.nn.parameter import Parameter as Parameter
+from medtorch.nn.parameter import UninitializedBuffer as UninitializedBuffer
 from medtorch.nn.parameter import UninitializedParameter as UninitializedParameter

@@ -6,15 +6,16 @@ Requires  REQ-F-NN-001
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any, Self, TypeGuard
 
 import numpy as np
 
 from medtorch.core import dtypes
-from medtorch.core.devices import CPU
+from medtorch.core.backends import kernels_for
+from medtorch.core.devices import CPU, as_device
 from medtorch.core.overrides import plainly
 from medtorch.core.tensor import Tensor
-from medtorch.errors import DtypeError
+from medtorch.errors import DtypeError, ModuleError
 
 
 class Parameter(Tensor):
@@ -79,5 +80,88 @@ class Buffer(Tensor):
         return cls(Tensor._from_array(array, place))
 
 
-class UninitializedParameter(Parameter):
-    """Known by name so that `isinstance` can ask for it; nothing makes one, as lazy modules are not supported."""
+_NOT_YET = (
+    "Can't access the {what} of an uninitialized parameter or buffer. This error usually happens in `load_state_dict` "
+    "when trying to load an uninitialized parameter into an initialized one. Call `forward` to initialize the "
+    "parameters before accessing their attributes."
+)
+
+
+class UninitializedTensorMixin:
+    """What a lazy module holds before its first call: a dtype and a device, but no shape.
+
+    Raises    ModuleError for its shape, or in any op
+    """
+
+    cls_to_become: type[Tensor]
+    data: Any
+    requires_grad: Any
+
+    def materialize(self, shape: tuple[int, ...], device: Any = None, dtype: Any = None) -> None:
+        """Become a tensor of zeros of this shape, for an initialiser to fill or a state to be loaded into."""
+        empty = self.data
+        self.data = empty.new_zeros(shape, device=device or empty.device, dtype=dtype or empty.dtype)
+        self.__class__ = self.cls_to_become  # type: ignore[assignment]
+
+    @property
+    def shape(self) -> Any:
+        raise ModuleError(_NOT_YET.format(what="shape"))
+
+    def _run(self, op: Any, inputs: Any) -> Any:
+        raise ModuleError(f"{op.name}: " + _NOT_YET.format(what="numbers"))
+
+    def detach(self) -> Self:
+        """Itself: there is nothing to detach from."""
+        return self
+
+    def to(self, *args: Any, **kwargs: Any) -> Tensor:
+        """The dtype and the device to come."""
+        out: Tensor = self.data.to(*args, **kwargs)
+        return out
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        own = self.data
+        copied = memo[id(self)] = type(self)(self.requires_grad, own.device, own.dtype)  # type: ignore[call-arg]
+        return copied
+
+
+class UninitializedParameter(UninitializedTensorMixin, Parameter):
+    """A parameter of a lazy module, whose shape its first input decides."""
+
+    cls_to_become = Parameter
+
+    def __new__(cls, requires_grad: bool = True, device: Any = None, dtype: Any = None) -> Self:
+        return super().__new__(cls, _empty(device, dtype), requires_grad)
+
+    def __init__(self, requires_grad: bool = True, device: Any = None, dtype: Any = None) -> None:
+        """Nothing is left to do: __new__ took dtype and device over."""
+
+
+class UninitializedBuffer(UninitializedTensorMixin, Buffer):
+    """A buffer of a lazy module, whose shape its first input decides."""
+
+    cls_to_become = Buffer
+
+    def __new__(
+        cls, requires_grad: bool = False, device: Any = None, dtype: Any = None, persistent: bool = True
+    ) -> Self:
+        return super().__new__(cls, _empty(device, dtype), persistent=persistent)
+
+    def __init__(
+        self, requires_grad: bool = False, device: Any = None, dtype: Any = None, persistent: bool = True
+    ) -> None:
+        """Nothing is left to do: __new__ took dtype and device over."""
+
+
+def is_lazy(value: object) -> TypeGuard[UninitializedTensorMixin]:
+    """Whether a parameter or a buffer has no shape yet."""
+    return isinstance(value, UninitializedTensorMixin)
+
+
+def _empty(device: Any, dtype: Any) -> Tensor:
+    place = as_device(device)
+    kernels = kernels_for(place)
+    return Tensor._from_array(kernels.full((0,), 0, dtype or dtypes.get_default_dtype()), place)

@@ -14,7 +14,7 @@ from medtorch.core.handles import RemovableHandle
 from medtorch.core.modes import no_grad
 from medtorch.core.tensor import Tensor
 from medtorch.errors import MedtorchError, ModuleError, ModuleTypeError, StateDictError
-from medtorch.nn.parameter import Parameter
+from medtorch.nn.parameter import Parameter, is_lazy
 
 if TYPE_CHECKING:
     from medtorch.nn.modules.module import Module
@@ -184,6 +184,10 @@ class State:
                 f'While copying the parameter named "{key}", expected a Tensor from checkpoint '
                 f"but received {type(value).__name__}"
             )
+            return
+        if is_lazy(target) or is_lazy(value):
+            if not (is_lazy(target) and is_lazy(value)):
+                error_msgs.append(f'While copying the parameter named "{key}": one of both is uninitialized')
             return
         if target.ndim == 0 and value.shape == (1,):  # PyTorch before 0.4 wrote numbers so
             value = value.detach().reshape(())

@@ -21,6 +21,7 @@ from medtorch.errors import ArgumentError, ModuleTypeError, UnsupportedError
 from medtorch.nn.modules._calls import Calls
 from medtorch.nn.modules._registry import Registry
 from medtorch.nn.modules._state import State
+from medtorch.nn.parameter import is_lazy
 
 
 class Module(Registry, State, Calls):
@@ -87,7 +88,9 @@ class Module(Registry, State, Calls):
                     if parameter.grad is not None:
                         parameter.grad.data = fn(parameter.grad)
         for name, buffer in self._buffers.items():
-            if buffer is not None:
+            if is_lazy(buffer):
+                buffer.data = fn(buffer)  # type: ignore[arg-type]
+            elif buffer is not None:
                 self._buffers[name] = fn(buffer)
         return self
 

@@ -43,8 +43,10 @@ class LocalResponseNorm(Module):
 
 
 class CrossMapLRN2d(LocalResponseNorm):
-    """LocalResponseNorm of images as Lua Torch did it: of an even `size` only size - 1 channels are added up.
+    """LocalResponseNorm of images as Lua Torch's code in torch does it, to the letter.
 
+    Math      y_c = x_c / (k + alpha / size * sum x^2)^beta over |i - c| < w, w = int((size - 1) / 2 + 1); from channel
+              w on torch's running sum has kept channel 0, too: so it is here
     Raises    ShapeError unless the input has 4 dims
     """
 
@@ -54,8 +56,13 @@ class CrossMapLRN2d(LocalResponseNorm):
     def forward(self, input: Tensor) -> Tensor:
         if input.ndim != 4:
             raise ShapeError(f"CrossMapLRN2d: Expected input to be 4D, got {input.ndim}D instead.")
-        added = self.size - 1 + self.size % 2
-        return F.local_response_norm(input, added, self.alpha * added / self.size, self.beta, self.k)
+        channels, reach = input.shape[1], int((self.size - 1) / 2 + 1)
+        squares = input * input
+        padded = F.pad(squares, (0, 0, 0, 0, reach - 1, reach - 1))
+        total = sum((padded[:, n : n + channels] for n in range(1, 2 * reach - 1)), padded[:, :channels])
+        late = max(0, channels - reach)
+        kept = F.pad(squares[:, :1].expand(-1, late, -1, -1), (0, 0, 0, 0, channels - late, 0))
+        return input * ((total + kept) * (self.alpha / self.size) + self.k).pow(-self.beta)
 
 
 class LayerNorm(Module):

@@ -280,11 +280,12 @@ def test_base_classes_lie_where_torchs_lie():
 
 @pytest.mark.requirement("REQ-F-NN-005")
 @pytest.mark.parametrize("size", [1, 3, 4, 5])
-def test_lua_torchs_response_norm_adds_up_an_odd_number_of_channels(size, rng):
+def test_lua_torchs_response_norm_keeps_the_first_channel_in_its_running_sum(size, rng):
     x, layer = rng.normal(size=(2, 7, 2, 2)), nn.CrossMapLRN2d(size, alpha=0.5, beta=0.6, k=2)
     reach = (size - 1) // 2
     around = [slice(max(0, c - reach), c + reach + 1) for c in range(7)]
     sums = np.stack([(x[:, part] ** 2).sum(1) for part in around], 1)
+    sums[:, reach + 1 :] += x[:, :1] ** 2
     np.testing.assert_allclose(layer(medtorch.tensor(x)).numpy(), x / (2 + 0.5 / size * sums) ** 0.6, rtol=1e-12)
     with pytest.raises(ShapeError, match="CrossMapLRN2d: Expected input to be 4D, got 2D"):
         layer(medtorch.ones(2, 2))
