@@ -117,6 +117,26 @@ def _parser() -> argparse.ArgumentParser:
     make.add_argument("--name", required=True, metavar="WHO", help="as in the trust file")
     make.set_defaults(command=commands.bind_command)
 
+    make = group.add_parser("diff", help="what lies between two reports, and what must be verified again")
+    make.add_argument("old", type=Path, metavar="OLD")
+    make.add_argument("new", type=Path, metavar="NEW")
+    make.add_argument("--json", type=Path, metavar="FILE", help="write it as data, too")
+    make.set_defaults(command=commands.diff_command)
+
+    make = group.add_parser("reassess", help="hold a report against newer advisories; nothing is run again")
+    make.add_argument("report", type=Path, metavar="DIR")
+    make.add_argument("--osv", type=Path, required=True, metavar="ZIP")
+    make.add_argument("--osv-retrieved", required=True, metavar="DATE")
+    make.add_argument("--key", type=Path, required=True, metavar="KEY.pem", help="of an executor")
+    make.add_argument("--out", type=Path, required=True, metavar="FILE", help="where the signed addendum goes")
+    make.set_defaults(command=commands.reassess_command)
+
+    make = group.add_parser("merge", help="one report of runs of one plan on several machines")
+    make.add_argument("reports", nargs="+", type=Path, metavar="DIR")
+    make.add_argument("--out", required=True, type=Path, metavar="DIR")
+    make.add_argument("--trust", type=Path, metavar="FILE", help="each part must be signed by an executor trusted here")
+    make.set_defaults(command=commands.merge_command)
+
     make = group.add_parser("link", help="write into the trace which tests carry which marker")
     make.set_defaults(command=commands.link_command)
 

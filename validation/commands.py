@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 from validation import edit
 from validation.advisories.osv import read_snapshot
@@ -14,12 +16,15 @@ from validation.atomic import write_file
 from validation.canonical import file_sha256, readable_json
 from validation.check import check
 from validation.collect import collect
+from validation.diff import compare, tell
 from validation.distributions import installed
 from validation.errors import EXIT_CODES, FAIL, PASS, UsageError
 from validation.findings import errors, warnings
 from validation.image.bind import bind, check_binding
 from validation.image.content import OUTSIDE, describe, walk
 from validation.image.layout import Layout
+from validation.merge import merge
+from validation.reassess import reassess, sign_addendum
 from validation.report import DIGESTS_FILE
 from validation.run import Options, run
 from validation.services import read_service, service_files
@@ -54,15 +59,8 @@ def run_command(options: argparse.Namespace) -> int:
         timeout_s=options.timeout,
     )
     report = run(_root(options), wanted, say=lambda line: print(line, flush=True))
-    evaluation = report["core"]["evaluation"]
-    for entry in evaluation["requirements"]:
-        if entry["state"] != "PASSED":
-            print(f"{entry['state']:14} {entry['id']} {entry['title']}: {entry['reason']}")
-    counts = ", ".join(f"{count} {state}" for state, count in evaluation["counts"].items() if count)
-    print(f"\n{evaluation['verdict']}: {counts}")
-    print(f"report  {options.out / 'report.html'}")
-    print(f"digest  {file_sha256(options.out / DIGESTS_FILE)}")
-    return EXIT_CODES[evaluation["verdict"]]
+    _tell(report, options.out)
+    return EXIT_CODES[report["core"]["evaluation"]["verdict"]]
 
 
 def verify_command(options: argparse.Namespace) -> int:
@@ -80,6 +78,53 @@ def verify_command(options: argparse.Namespace) -> int:
     for one in signatures or []:
         print(f"signed: {one.role:9} {one.name}, {one.signed_at}: {MEANINGS[one.role]} (key {one.key_id[:16]})")
     return EXIT_CODES[word]
+
+
+def merge_command(options: argparse.Namespace) -> int:
+    reports = [verify(folder) for folder in options.reports]
+    if options.trust is not None:
+        trust = read_trust(options.trust)
+        for folder, report in zip(options.reports, reports, strict=True):
+            check_signatures(folder, report, trust, now(), roles=["executor"])
+    report = merge(options.reports, reports, options.out)
+    _tell(report, options.out)
+    return EXIT_CODES[report["core"]["evaluation"]["verdict"]]
+
+
+def _tell(report: Mapping[str, Any], out: Path) -> None:
+    """What a report says, in lines: what is open, the counts, where it lies."""
+    evaluation = report["core"]["evaluation"]
+    for entry in evaluation["requirements"]:
+        if entry["state"] != "PASSED":
+            print(f"{entry['state']:14} {entry['id']} {entry['title']}: {entry['reason']}")
+    counts = ", ".join(f"{count} {state}" for state, count in evaluation["counts"].items() if count)
+    print(f"\n{evaluation['verdict']}: {counts}")
+    print(f"report  {out / 'report.html'}")
+    print(f"digest  {file_sha256(out / DIGESTS_FILE)}")
+
+
+def diff_command(options: argparse.Namespace) -> int:
+    """PASS as long as nothing lies outside the declared envelope."""
+    found = compare(verify(options.old), verify(options.new))
+    for line in tell(found):
+        print(line)
+    if options.json is not None:
+        write_file(options.json, readable_json(found.as_data()))
+    return FAIL if found.outside else PASS
+
+
+def reassess_command(options: argparse.Namespace) -> int:
+    """PASS if no hit is left that nobody has evaluated."""
+    report = verify(options.report)
+    snapshot = read_snapshot(options.osv, _date(options.osv_retrieved))
+    addendum = reassess(_root(options), options.report, report, snapshot, now().isoformat())
+    write_file(options.out, sign_addendum(addendum, options.key, _passphrase()))
+    said = addendum["predicate"]
+    for message in said["not_evaluated"]:
+        print(message)
+    word = "still valid" if said["still_valid"] else "NO LONGER VALID"
+    print(f"{word}: {len(said['new_hits'])} new hits; {options.out}")
+    return PASS if said["still_valid"] else FAIL
 
 
 def osv_command(options: argparse.Namespace) -> int:

@@ -93,7 +93,7 @@ def make_report(folder: Path, context: Context) -> dict[str, Any]:
         "content": None if context.content is None else _content(context.content),
         "plan_sha256": plan_sha256,
         "trace_sha256": plan["trace_sha256"],
-        "signoff_roles": plan["request"]["signoff_roles"],
+        **{key: plan["request"][key] for key in ("signoff_roles", "change_envelope", "test_files")},
         "source": _source(context.root),
         "given_findings": given,
         "evaluation": evaluate(plan, plan_sha256, events, given),
@@ -101,6 +101,7 @@ def make_report(folder: Path, context: Context) -> dict[str, Any]:
         "capabilities": _capabilities(plan, events),
         "environment": environment(context.distributions),
         "advisories": None if context.advisories is None else dict(context.advisories),
+        "shards": [],
         "soup": soup_table(load_records(context.root)[0], context.distributions),
     }
     core["limitations"] = limitations(core)

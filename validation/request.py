@@ -30,10 +30,18 @@ def make_request(
         "content_sha256": None if content is None else content["sha256"],
         "acceptance": [dict(entry) for entry in service.acceptance],
         "signoff_roles": list(service.signoff_roles),
+        "change_envelope": None if service.change_envelope is None else list(service.change_envelope),
+        "test_files": _test_files(trace, required),
         "requirements": [_entry(requirement, exclusions.get(requirement.id)) for requirement in covered],
         "outside": [{"id": r.id, "title": r.title} for r in trace.live() if r.id not in inside],
         "required": sorted(required),
     }
+
+
+def _test_files(trace: Trace, required: set[str]) -> dict[str, str]:
+    """The digests of the files that hold the required tests, as the trace was linked to them."""
+    paths = sorted({node.split("::", 1)[0] for node in required})
+    return {path: trace.test_files[path] for path in paths if path in trace.test_files}
 
 
 def tool() -> dict[str, str]:

@@ -50,6 +50,7 @@ class Service:
     not_applicable: tuple[Exclusion, ...]
     acceptance: tuple[Mapping[str, Any], ...]
     signoff_roles: tuple[str, ...] = DEFAULT_SIGNOFF
+    change_envelope: tuple[str, ...] | None = None
 
     def covers(self, identifier: str) -> bool:
         """Whether a requirement belongs to the service, applicable or not."""
@@ -122,6 +123,7 @@ def _findings(service: Service, trace: Trace) -> list[Finding]:
 
 
 def _service(data: Mapping[str, Any]) -> Service:
+    envelope = data.get("change_envelope")
     return Service(
         name=data["service"],
         title=data["title"],
@@ -136,5 +138,6 @@ def _service(data: Mapping[str, Any]) -> Service:
         include=tuple(data["requirements"]["include"]),
         not_applicable=tuple(Exclusion(**entry) for entry in data["requirements"]["not_applicable"]),
         acceptance=tuple(data["model_acceptance"]),
+        change_envelope=None if envelope is None else tuple(envelope["allowed"]),
         signoff_roles=tuple(data["signoff"]["roles"]) if "signoff" in data else DEFAULT_SIGNOFF,
     )

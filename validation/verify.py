@@ -6,9 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from validation.canonical import digest, file_sha256
+from validation.canonical import canonical_json, digest, file_sha256
 from validation.errors import IntegrityError
 from validation.evaluate import evaluate, measurements
+from validation.merge import SHARDS, check_devices, merged_run
+from validation.recorder import OUTCOMES_FILE, PLAN_FILE
 from validation.report import DIGESTS_FILE, FILES, REPORT_FILE, VIEWS, read_run
 from validation.request import tool
 from validation.signing.sign import signature_names
@@ -43,7 +45,8 @@ def _files(folder: Path, expected_digest: str | None) -> None:
         raise IntegrityError("I01", f"{DIGESTS_FILE} must name exactly {', '.join(FILES)}")
     present = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
     problems = [f"{name} is missing" for name in sorted(set(FILES) - present)]
-    problems += [f"{name} was added" for name in sorted(present - set(FILES) - {DIGESTS_FILE} - signature_names())]
+    allowed = {*FILES, DIGESTS_FILE, *signature_names()}
+    problems += [f"{name} was added" for name in sorted(present - allowed) if not name.startswith(f"{SHARDS}/")]
     intact = sorted(present & set(FILES))
     problems += [f"{name} was changed" for name in intact if file_sha256(folder / name) != recorded[name]]
     if problems:
@@ -59,8 +62,9 @@ def _consistent(folder: Path, report: dict[str, Any]) -> None:
         raise IntegrityError("I05", f"{REPORT_FILE} belongs to another plan")
     if (core["content"] or {}).get("sha256") != plan["request"]["content_sha256"]:
         raise IntegrityError("I05", f"{REPORT_FILE} names another content of the image than its plan")
-    if core["signoff_roles"] != plan["request"]["signoff_roles"]:
-        raise IntegrityError("I05", f"{REPORT_FILE} asks others to sign than its plan")
+    for key in ("signoff_roles", "change_envelope", "test_files"):
+        if core[key] != plan["request"][key]:
+            raise IntegrityError("I05", f"{REPORT_FILE} has another {key} than its plan")
     if core["tool"] != plan["request"]["tool"] or core["bundle"]["sha256"] != plan["request"]["bundle_sha256"]:
         raise IntegrityError("I05", f"{REPORT_FILE} names another tool or bundle than its plan")
     again = evaluate(plan, plan_sha256, events, core["given_findings"])
@@ -70,8 +74,28 @@ def _consistent(folder: Path, report: dict[str, Any]) -> None:
     if measurements(plan, events) != report["volatile"]["measurements"]:
         raise IntegrityError("I06", f"{REPORT_FILE}: its measurements are not those of the raw outcomes")
     _reviewed(plan, core["given_findings"])
+    _shards(folder, core)
     if core["tool"] == tool():
         _rendered(folder, report)
+
+
+def _shards(folder: Path, core: dict[str, Any]) -> None:
+    """The parts of a merged report are those it names, whole, and the whole follows from them."""
+    parts = [folder / SHARDS / f"{number}" for number in range(len(core["shards"]))]
+    present = sorted(path.name for path in (folder / SHARDS).iterdir()) if (folder / SHARDS).exists() else []
+    if present != sorted(part.name for part in parts):
+        raise IntegrityError("I02", f"{SHARDS} must hold {len(parts)} parts, it holds {', '.join(present) or 'none'}")
+    if not parts:
+        return
+    for number, (part, named) in enumerate(zip(parts, core["shards"], strict=True)):
+        report = verify(part, named["digests_sha256"])
+        check_devices(report["core"], number)
+        if named["core_sha256"] != report["core_sha256"]:
+            raise IntegrityError("I22", f"part {number} is not the one that was merged")
+    plan, events = merged_run(parts)
+    written = b"".join(canonical_json(event) for event in events)
+    if (folder / PLAN_FILE).read_bytes() != plan or (folder / OUTCOMES_FILE).read_bytes() != written:
+        raise IntegrityError("I22", "the merged outcomes do not follow from those of the parts")
 
 
 def _reviewed(plan: dict[str, Any], findings: list[dict[str, Any]]) -> None:

@@ -77,8 +77,10 @@ def check_files(folder: Path, wanted: str | None) -> None:
     if sorted(recorded) != sorted(MEMBERS):
         raise RefusedError("I01", "digests.json names other files than a report has")
     allowed = {*MEMBERS, "digests.json", *(f"signatures/{role}.dsse.json" for role in MEANINGS)}
+    # The parts of a merged report are checked one by one (check_shards).
     there = {entry.relative_to(folder).as_posix() for entry in folder.rglob("*") if not entry.is_dir()}
-    wrong = sorted(there - allowed) + [name for name in MEMBERS if name not in there]
+    wrong = sorted(name for name in there - allowed if not name.startswith("shards/"))
+    wrong += [name for name in MEMBERS if name not in there]
     wrong += [name for name in MEMBERS if name in there and sha256_of(folder / name) != recorded[name]]
     if wrong:
         raise RefusedError("I02", "missing, added or changed: " + ", ".join(wrong))
@@ -232,6 +234,8 @@ def check_result(folder: Path) -> dict[str, Any]:
         raise RefusedError("I04", "core_sha256 is wrong")
     request = plan["request"]
     content = (core["content"] or {}).get("sha256")
+    if any(core[key] != request[key] for key in ("change_envelope", "test_files")):
+        raise RefusedError("I05", "report and plan name different tests or envelopes")
     if content != request["content_sha256"]:
         raise RefusedError("I05", "report and plan name different images")
     same = (core["plan_sha256"], core["trace_sha256"], core["tool"], core["bundle"]["sha256"], core["signoff_roles"])
@@ -246,6 +250,34 @@ def check_result(folder: Path) -> dict[str, Any]:
     if told != states or len(said["requirements"]) != len(states):
         raise RefusedError("I06", "states of requirements do not follow from the raw outcomes")
     return report
+
+
+def check_shards(folder: Path, report: dict[str, Any]) -> None:
+    """Each part of a merged report holds by itself, and every outcome of the whole is one of theirs, the right one."""
+    named = report["core"]["shards"]
+    parts = [folder / "shards" / str(number) for number in range(len(named))]
+    there = sorted(entry.name for entry in (folder / "shards").iterdir()) if (folder / "shards").exists() else []
+    if there != sorted(part.name for part in parts):
+        raise RefusedError("I02", "shards/ holds other parts than the report names")
+    seen: list[dict[str, dict[str, Any]]] = []
+    for part, name in zip(parts, named, strict=True):
+        check_files(part, name["digests_sha256"])
+        core = check_result(part)["core"]
+        absent = {found["capability"] for found in core["capabilities"] if not found["present"]}
+        for entry in core["evaluation"]["requirements"]:
+            if entry["state"] == "PASSED" and absent & {"gpu", "multi_gpu"} & set(entry["capabilities"]):
+                raise RefusedError("I23", f"{entry['id']} passed on a machine without the device")
+        lines = (part / "outcomes.jsonl").read_text(encoding="utf-8").splitlines()
+        seen.append({event["node"]: event for event in map(json.loads, lines) if event["event"] == "outcome"})
+    lines = (folder / "outcomes.jsonl").read_text(encoding="utf-8").splitlines() if parts else []
+    for event in (event for event in map(json.loads, lines) if event["event"] == "outcome"):
+        number = event.pop("shard")
+        if seen[number].get(event["node"]) != event:
+            raise RefusedError("I22", f"{event['node']}: no part has this outcome")
+        states = {case_state(part[event["node"]])[0] for part in seen if event["node"] in part}
+        ran = states - {"NOT_VERIFIED", "NOT_RUN"}
+        if len(ran) > 1 or (ran and case_state(event)[0] not in ran):
+            raise RefusedError("I22", f"{event['node']}: the parts contradict each other")
 
 
 # ---- signatures: Ed25519 as in RFC 8032, verification only -----------------------------------------------------------
@@ -405,6 +437,7 @@ def main() -> int:
     try:
         check_files(options.report, options.digest)
         report = check_result(options.report)
+        check_shards(options.report, report)
         signers = None
         if options.trust is not None:
             signers = check_signatures(options.report, report, json.loads(options.trust.read_bytes()))

@@ -70,6 +70,9 @@ def report(facts: dict[str, Any]) -> dict[str, Any]:
         "signoff_roles": ["executor"],
         "content": None,
         "advisories": None,
+        "shards": [],
+        "change_envelope": None,
+        "test_files": {},
         "service": {
             "name": EVIL,
             "title": EVIL,

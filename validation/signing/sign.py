@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -65,13 +65,16 @@ def sign(folder: Path, report: Mapping[str, Any], *, key: Path, passphrase: byte
     return path
 
 
-def check_signatures(folder: Path, report: Mapping[str, Any], trust: Trust, moment: datetime) -> list[Signature]:
-    """The signatures of a report, all of them good and none missing.
+def check_signatures(
+    folder: Path, report: Mapping[str, Any], trust: Trust, moment: datetime, roles: Sequence[str] | None = None
+) -> list[Signature]:
+    """The signatures of a report in these roles (default: all it asks for), all of them good and none missing.
 
     Raises    IntegrityError with a code of its own for each way in which they are not
     Requires  REQ-S-VAL-004
     """
-    found = {role: folder / FOLDER / f"{role}{SUFFIX}" for role in report["core"]["signoff_roles"]}
+    asked = report["core"]["signoff_roles"] if roles is None else roles
+    found = {role: folder / FOLDER / f"{role}{SUFFIX}" for role in asked}
     missing = [role for role, path in found.items() if not path.is_file()]
     if missing or not found:
         raise IntegrityError("I10", f"not signed by: {', '.join(missing) or 'anybody, and nobody was asked to'}")
