@@ -8,7 +8,7 @@
     kernels.py      single kernels as a fraction of what the machine can do (roof.py, roof.cpp)
     startup.py      import time, cold start to the first prediction, size of the wheel
     numbers.py      medians, spread, ratios; goals.py what is aimed at
-    report.py       Markdown; plot.py the picture
+    report.py       Markdown; plot.py the picture; page.py the page in docs/
 
 A figure is a ratio between candidates of one run, or a fraction of a roof that was measured in the same run;
 milliseconds are shown beside it and mean nothing on another machine.

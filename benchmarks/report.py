@@ -76,8 +76,13 @@ def _time(cell: goals.Cell, name: str) -> str:
     if not found:
         return "-"
     told = summary([summary(one).median for one in found])
-    text = f"{told.median * 1000:.3g} ± {(told.high - told.low) / 2 * 1000:.2g}"
+    text = f"{_short(told.median * 1000)} ± {_short((told.high - told.low) / 2 * 1000)}"
     return f"**{text}**" if name == _quickest(cell) else text
+
+
+def _short(value: float) -> str:
+    """Three digits before the point, or two behind it."""
+    return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
 def _quickest(cell: goals.Cell) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks import goals
+from benchmarks import goals, page
 
 pytestmark = pytest.mark.requirement("REQ-P-SPD-020")
 
@@ -72,3 +72,17 @@ def test_the_import_has_sixty_milliseconds(over, met):
 )
 def test_a_wheel_counts_with_its_native_kernels(wheel, met):
     assert told(wheel=wheel)["size of the wheel"].met is met
+
+
+def test_the_page_of_a_run_has_its_tables_and_its_picture(tmp_path):
+    (tmp_path / "images").mkdir()
+    machine = {
+        "time": "now", "cpu": "a CPU", "usable_cpus": 2, "memory_bytes": 8e9, "system": "Linux", "python": "3.11",
+        "threads": 2, "packages": {"torch": None}, "commit": "0" * 40, "changed_files": 0, "load_before": 0.0,
+        "medtorch": {"medtorch": "0", "cpu": {"backend": "native", "isa": "avx2"}},
+    }  # fmt: skip
+    page.write({"machine": machine, "inference": CELLS, "training": []}, tmp_path)
+    text = (tmp_path / "benchmarks.md").read_text()
+    assert "torch not installed" in text
+    assert "| a | **5500 ± 2250** | 22000 ± 9000 | 22000 ± 9000 | 11000 ± 4500 | 2.00 (ONNX Runtime) |" in text
+    assert "<svg" in (tmp_path / "images/benchmarks.svg").read_text()
