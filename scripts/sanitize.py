@@ -74,8 +74,9 @@ def check(name: str, tests: Sequence[str] | None = None) -> bool:
     tree = overlay(folder / "tree", built(folder / "cmake"), suffix)
     prefix = kind.prefix if kind.prefix and shutil.which(kind.prefix[0]) else ()
     command = [*prefix, sys.executable, "-m", "pytest", "-q", "-m", "not slow", "-p", "no:cacheprovider"]
+    command.append("--capture=sys")  # what a sanitizer says goes past Python
     command += ["-k", f"not {kind.without}"] if kind.without else []
-    environment = {**os.environ, **kind.options, "LD_PRELOAD": runtime(kind.library), "OPENBLAS_NUM_THREADS": "1"}
+    environment = {**os.environ, **kind.options, "LD_PRELOAD": preloaded(kind), "OPENBLAS_NUM_THREADS": "1"}
     environment["PYTHONPATH"] = str(tree)
     return subprocess.run([*command, *(tests or kind.tests)], cwd=tree, env=environment, check=False).returncode == 0
 
@@ -85,6 +86,11 @@ def build(name: str, folder: Path) -> None:
     nanobind_at = f"-Dnanobind_DIR={nanobind.cmake_dir()}"
     subprocess.run(configure(folder, sys.executable, f"-DMEDTORCH_SANITIZE={name}", nanobind_at), check=True)
     subprocess.run(["cmake", "--build", str(folder), "--parallel", str(os.cpu_count() or 1)], check=True)
+
+
+def preloaded(kind: Kind) -> str:
+    """The sanitizer, and the library of C++ exceptions, which it must find when it starts: Python does not load it."""
+    return f"{runtime(kind.library)} {runtime('libstdc++.so.6')}"
 
 
 def runtime(library: str) -> str:
