@@ -43,6 +43,7 @@ COMMANDS = {
     "train": Lazy("medtorch.cli.train", "train", "Train a model as a YAML file describes, or go on where it stopped."),
     "bundle": Lazy("medtorch.cli.bundle", "bundle", "Create, verify and inspect bundles."),
     "convert": Lazy("medtorch.cli.convert", "convert", "Make a bundle of a PyTorch checkpoint, running nothing in it."),
+    "bench": Lazy("medtorch.cli.bench", "bench", "Time a bundle's model here, as it is and compiled."),
     "doctor": Lazy("medtorch.cli.doctor", "doctor", "Say what medtorch runs on here, and what is missing."),
     "demo": Lazy("medtorch.cli.demo", "demo", "Classify, train, segment and validate on the example images."),
 }
