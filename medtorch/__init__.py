@@ -932,6 +932,7 @@ __all__ = [
 # Fetched when first asked for: PEP 562.
 _ROOMS = frozenset(
     {
+        "amp",
         "compat",
         "cuda",
         "data",
@@ -977,6 +978,18 @@ _LAZY = {
     "typename": "medtorch.core.members",
     "squeeze_": "medtorch.core.members",
     "unsqueeze_": "medtorch.core.members",
+    "autocast": "medtorch.amp.autocast_mode",
+    "is_autocast_enabled": "medtorch.amp.autocast_mode",
+    "is_autocast_cpu_enabled": "medtorch.amp.autocast_mode",
+    "get_autocast_dtype": "medtorch.amp.autocast_mode",
+    "get_autocast_cpu_dtype": "medtorch.amp.autocast_mode",
+    "get_autocast_gpu_dtype": "medtorch.amp.autocast_mode",
+    "set_autocast_dtype": "medtorch.amp.autocast_mode",
+    "set_autocast_enabled": "medtorch.amp.autocast_mode",
+    "is_autocast_cache_enabled": "medtorch.amp.autocast_mode",
+    "set_autocast_cache_enabled": "medtorch.amp.autocast_mode",
+    "clear_autocast_cache": "medtorch.amp.autocast_mode",
+    "vmap": "medtorch.func.batches",
     "abs_": "medtorch.core.inplace_names",
     "acos_": "medtorch.core.inplace_names",
     "acosh_": "medtorch.core.inplace_names",

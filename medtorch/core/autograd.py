@@ -19,6 +19,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from medtorch.core import anomaly, laid_out
+from medtorch.core.autocasting import nothing_cast
 from medtorch.core.backends import kernels_for, move
 from medtorch.core.handles import RemovableHandle
 from medtorch.core.modes import STATE, set_grad_enabled
@@ -338,7 +339,7 @@ def backward_pass(
     reachable, pending = _survey([edge[0] for edge, _ in roots], targets)
     waiting: dict[int, list[Tensor | None]] = {}
     ready: list[tuple[int, int, Node]] = []
-    with set_grad_enabled(create_graph):
+    with set_grad_enabled(create_graph), nothing_cast():
         for (node, nr), grad in roots:
             if id(node) in reachable:
                 _add(waiting, node, nr, grad)

@@ -221,8 +221,8 @@ def inside_rule(op: Any, kernels: Any, size: int, which: Which, held: Held) -> A
 _ELEMENTWISE: tuple[type[Op], ...] = (
     Binary, elementwise.Unary, elementwise.FloatUnary, elementwise._Step, elementwise.Frac, elementwise.Clamp,
     elementwise.NanToNum, comparison._Test, comparison.Where, comparison.MaskedFill, activation._Activation,
-    activation._Cut, loss.BinaryCrossEntropy, transcendental.Logit, copy.Cast, copy.Alias, complex_ops.Conj, complex_ops.Real,
-    complex_ops.Imag, complex_ops.ViewAsReal, complex_ops.ViewAsComplex, complex_ops.Complex,
+    activation._Cut, loss.BinaryCrossEntropy, transcendental.Logit, copy.Cast, copy.Alias, complex_ops.Conj,
+    complex_ops.Real, complex_ops.Imag, complex_ops.ViewAsReal, complex_ops.ViewAsComplex, complex_ops.Complex,
 )  # fmt: skip
 _LAST_DIMS: tuple[type[Op], ...] = (
     triangles.Triangle, linalg.Inv, linalg.Slogdet, factor.Cholesky, factor.Qr, factor.EighOp, factor.LuPivots,

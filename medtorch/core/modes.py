@@ -46,6 +46,8 @@ class _State(threading.local):
     """The levels of vmap that are open (medtorch/core/batching.py)."""
     anomaly = ""
     """Anomaly mode: off, "names", or "nan", which looks for NaN in gradients too."""
+    casting: Any = None
+    """What autocast does (medtorch/core/autocasting.py), None where it is off."""
     capture: Watcher | None = None
     """Who is told of everything that happens to tensors, while a model is captured (medtorch/core/graph)."""
 

@@ -13,6 +13,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from medtorch.core.autocasting import narrow
 from medtorch.core.ops.comparison import choose
 from medtorch.core.ops.op import Array, Op, require
 from medtorch.core.shapes import normalize_dim
@@ -321,6 +322,7 @@ def tanhshrink(input: Tensor) -> Tensor:
     return input - input.tanh()
 
 
+@narrow
 def prelu(input: Tensor, weight: Tensor) -> Tensor:
     """x where positive, else weight x, with one weight for all or one a channel (dim 1).
 

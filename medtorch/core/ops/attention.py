@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from medtorch.core.autocasting import narrow
 from medtorch.core.dtypes import bool_
 from medtorch.core.ops.dropout import dropout
 from medtorch.core.ops.op import require
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from medtorch.core.tensor import Tensor
 
 
+@narrow
 def scaled_dot_product_attention(
     query: Tensor,
     key: Tensor,

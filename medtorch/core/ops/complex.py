@@ -13,6 +13,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from medtorch.core import dtypes
+from medtorch.core.autocasting import wide
 from medtorch.core.ops.arithmetic import Binary, atan2
 from medtorch.core.ops.op import Array, Op, require, sum_to
 from medtorch.core.ops.shape import View, matrix_transpose, t
@@ -198,6 +199,7 @@ def view_as_real(input: Tensor) -> Tensor:
     return ViewAsReal()(input)  # type: ignore[no-any-return]
 
 
+@wide
 def view_as_complex(input: Tensor) -> Tensor:
     """Pairs of neighbours as complex numbers, as a view. See `ViewAsComplex`."""
     return ViewAsComplex()(input)  # type: ignore[no-any-return]
@@ -208,6 +210,7 @@ def complex(real: Tensor, imag: Tensor) -> Tensor:
     return Complex()(real, imag)  # type: ignore[no-any-return]
 
 
+@wide
 def polar(abs: Tensor, angle: Tensor) -> Tensor:
     """abs e^(i angle). Raises DtypeError unless both are float32 or both float64."""
     fits = abs.dtype is angle.dtype and abs.dtype in (dtypes.float32, dtypes.float64)

@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from medtorch.core.autocasting import narrow
 from medtorch.core.dtypes import int64
 from medtorch.core.ops.op import Array, Op, require
 from medtorch.core.shapes import Shape
@@ -278,6 +279,7 @@ def check_input(name: str, spatial: int, input: Tensor, weight: Tensor, bias: Te
     require(not empty, ShapeError, name, "only the batch of input may be empty", **given)
 
 
+@narrow
 def conv1d(
     input: Tensor,
     weight: Tensor,
@@ -291,6 +293,7 @@ def conv1d(
     return _conv(1, input, weight, bias, stride, padding, dilation, groups)
 
 
+@narrow
 def conv2d(
     input: Tensor,
     weight: Tensor,
@@ -304,6 +307,7 @@ def conv2d(
     return _conv(2, input, weight, bias, stride, padding, dilation, groups)
 
 
+@narrow
 def conv3d(
     input: Tensor,
     weight: Tensor,

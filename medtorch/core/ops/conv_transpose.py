@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from medtorch.core.autocasting import narrow
 from medtorch.core.ops.conv import ConvInputGrad, check_input
 from medtorch.core.ops.op import require
 from medtorch.core.windows import batched, both_sides, numbers, transposed_outputs
@@ -29,6 +30,7 @@ class ConvTranspose(ConvInputGrad):
         return f"conv_transpose{self.spatial}d"
 
 
+@narrow
 def conv_transpose1d(
     input: Tensor,
     weight: Tensor,
@@ -43,6 +45,7 @@ def conv_transpose1d(
     return _conv_transpose(1, input, weight, bias, stride, padding, output_padding, groups, dilation)
 
 
+@narrow
 def conv_transpose2d(
     input: Tensor,
     weight: Tensor,
@@ -57,6 +60,7 @@ def conv_transpose2d(
     return _conv_transpose(2, input, weight, bias, stride, padding, output_padding, groups, dilation)
 
 
+@narrow
 def conv_transpose3d(
     input: Tensor,
     weight: Tensor,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from medtorch.core.autocasting import wide
 from medtorch.core.dtypes import float32, float64, int32, int64
 from medtorch.core.ops.comparison import choose
 from medtorch.core.ops.host import Numbers, beside, read
@@ -27,6 +28,7 @@ NEVER = -1e30
 """The logarithm of a probability of nothing: finite, so that gradients through it are zero and not nan."""
 
 
+@wide
 def ctc_loss(
     log_probs: Tensor,
     targets: Tensor,

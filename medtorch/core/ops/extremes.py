@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from medtorch.core import dtypes
+from medtorch.core.autocasting import wide
 from medtorch.core.ops.arithmetic import maximum, minimum
 from medtorch.core.ops.elementwise import ceil, floor, round
 from medtorch.core.ops.gathering import gather
@@ -265,6 +266,7 @@ def mode(input: Tensor, dim: int = -1, keepdim: bool = False) -> ValuesIndices:
     return chosen(input, ModeIndex(dim, True), keepdim)
 
 
+@wide
 def quantile(
     input: Tensor, q: float | Tensor, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear"
 ) -> Tensor:
@@ -278,6 +280,7 @@ def quantile(
     return _quantile("quantile", input, q, dim, keepdim, interpolation, ignore_nan=False)
 
 
+@wide
 def nanquantile(
     input: Tensor, q: float | Tensor, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear"
 ) -> Tensor:

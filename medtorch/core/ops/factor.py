@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from medtorch.core.autocasting import wide
 from medtorch.core.dtypes import int32
 from medtorch.core.ops.linalg import Solve, require_square, solve
 from medtorch.core.ops.matmul import matmul
@@ -208,33 +209,39 @@ def _tall_lower(x: Tensor) -> Tensor:
     return x[..., :k].tril(-1) + ones
 
 
+@wide
 def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
     """The triangular factor L of A = L L^T (or U of A = U^T U). Raises ArgumentError if A is not positive definite."""
     return Cholesky()(A.mT).mT if upper else Cholesky()(A)  # type: ignore[no-any-return]
 
 
+@wide
 def cholesky_ex(A: Tensor, *, upper: bool = False, check_errors: bool = False) -> CholeskyEx:
     """cholesky, and zeros. A matrix that is not positive definite raises, with or without `check_errors`."""
     return CholeskyEx(cholesky(A, upper=upper), A.new_zeros(A.shape[:-2], dtype=int32))
 
 
+@wide
 def cholesky_by_default(input: Tensor, upper: bool = False) -> Tensor:
     """torch.cholesky."""
     return cholesky(input, upper=upper)
 
 
+@wide
 def cholesky_solve(B: Tensor, L: Tensor, upper: bool = False) -> Tensor:
     """X with A X = B, from the Cholesky factor of A."""
     lower = L.mT if upper else L
     return solve_triangular(lower.mT, solve_triangular(lower, B, upper=False), upper=True)
 
 
+@wide
 def cholesky_inverse(L: Tensor, upper: bool = False) -> Tensor:
     """The inverse of A, from its Cholesky factor."""
     require_square("cholesky_inverse", L.spec)
     return cholesky_solve(L.new_ones(L.shape[-1]).diag(), L, upper)
 
 
+@wide
 def qr(A: Tensor, mode: str = "reduced") -> QR:
     """Q with orthonormal columns and R upper triangular; of mode "r" R alone, Q empty.
 
@@ -254,11 +261,13 @@ def qr(A: Tensor, mode: str = "reduced") -> QR:
     return QR(q, cat([r, matmul(q.mT, A[..., m:])], -1))
 
 
+@wide
 def qr_by_default(input: Tensor, some: bool = True) -> QR:
     """torch.qr."""
     return qr(input, "reduced" if some else "complete")
 
 
+@wide
 def eigh(A: Tensor, UPLO: str = "L") -> Eigh:
     """Eigenvalues, rising, and eigenvectors of symmetric matrices, of which one triangle is read."""
     if UPLO not in ("L", "U", "l", "u"):
@@ -266,6 +275,7 @@ def eigh(A: Tensor, UPLO: str = "L") -> Eigh:
     return Eigh(*EighOp(UPLO in "Ll")(A))
 
 
+@wide
 def eigvalsh(A: Tensor, UPLO: str = "L") -> Tensor:
     """Eigenvalues, rising, of symmetric matrices."""
     return eigh(A, UPLO).eigenvalues
@@ -283,6 +293,7 @@ def solve_triangular(A: Tensor, B: Tensor, *, upper: bool, left: bool = True, un
     return solve(whole, B) if left else Solve()(whole.mT, B.mT).mT
 
 
+@wide
 def triangular_solve(
     b: Tensor, A: Tensor, upper: bool = True, transpose: bool = False, unitriangular: bool = False
 ) -> TriangularSolve:
@@ -312,6 +323,7 @@ def _row_order(pivots: Tensor, rows: int) -> Tensor:
     return pivots.new_tensor(orders, dtype=int).reshape((*lead, rows))
 
 
+@wide
 def lu_factor_ex(A: Tensor, *, pivot: bool = True, check_errors: bool = False) -> LUFactorEx:
     """lu_factor, and zeros. A singular leading block of a matrix that is not square raises."""
     matrices("linalg.lu_factor", A.spec)
@@ -332,12 +344,14 @@ def lu_factor_ex(A: Tensor, *, pivot: bool = True, check_errors: bool = False) -
     return LUFactorEx(whole, pivots, A.new_zeros(A.shape[:-2], dtype=int32))
 
 
+@wide
 def lu_factor(A: Tensor, *, pivot: bool = True) -> LUFactor:
     """L (without its ones) and U of A = P L U in one matrix, and the exchanges of rows, counted from 1."""
     found = lu_factor_ex(A, pivot=pivot)
     return LUFactor(found.LU, found.pivots)
 
 
+@wide
 def lu(A: Tensor, *, pivot: bool = True) -> PLU:
     """P, L and U of A = P L U."""
     found = lu_factor_ex(A, pivot=pivot)
@@ -357,6 +371,7 @@ def lu_unpack(LU_data: Tensor, LU_pivots: Tensor, unpack_data: bool = True, unpa
     return PLU(p, lower, upper)
 
 
+@wide
 def lu_solve(LU: Tensor, pivots: Tensor, B: Tensor, *, left: bool = True, adjoint: bool = False) -> Tensor:
     """X with A X = B (X A = B; A^T if `adjoint`), from what lu_factor gives of A."""
     p, lower, upper = lu_unpack(LU, pivots)
@@ -369,11 +384,13 @@ def lu_solve(LU: Tensor, pivots: Tensor, B: Tensor, *, left: bool = True, adjoin
     return found if left else found.mT
 
 
+@wide
 def lu_solve_by_default(b: Tensor, LU_data: Tensor, LU_pivots: Tensor) -> Tensor:
     """torch.lu_solve."""
     return lu_solve(LU_data, LU_pivots, b)
 
 
+@wide
 def lu_by_default(A: Tensor, pivot: bool = True, get_infos: bool = False) -> LUFactor | LUFactorEx:
     """torch.lu."""
     return lu_factor_ex(A, pivot=pivot) if get_infos else lu_factor(A, pivot=pivot)

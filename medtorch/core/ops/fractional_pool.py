@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from medtorch.core.autocasting import wide
 from medtorch.core.ops.host import Numbers, beside
 from medtorch.core.ops.max_pool import PoolGather
 from medtorch.core.ops.op import require
@@ -24,6 +25,7 @@ Sizes = int | Sequence[int]
 Ratios = float | Sequence[float]
 
 
+@wide
 def fractional_max_pool2d(
     input: Tensor,
     kernel_size: Sizes,
@@ -37,6 +39,7 @@ def fractional_max_pool2d(
     return (out, indices) if return_indices else out
 
 
+@wide
 def fractional_max_pool3d(
     input: Tensor,
     kernel_size: Sizes,

@@ -14,6 +14,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from medtorch.core.autocasting import wide
 from medtorch.core.dtypes import int64
 from medtorch.core.ops.op import require
 from medtorch.core.ops.shape import stack
@@ -27,6 +28,7 @@ PADDINGS = ("zeros", "border", "reflection")
 _CUBIC = -0.75  # Keys 1981, IEEE Trans. ASSP 29, 1153-1160, with torch's choice of his free parameter
 
 
+@wide
 def grid_sample(
     input: Tensor,
     grid: Tensor,
@@ -184,6 +186,7 @@ def _centre(i: int, n: int, align_corners: bool) -> float:
     return (2 * i + 1) / n - 1
 
 
+@wide
 def grid_sampler(
     input: Tensor, grid: Tensor, interpolation_mode: int, padding_mode: int, align_corners: bool
 ) -> Tensor:
@@ -196,6 +199,7 @@ def grid_sampler(
     return grid_sample(input, grid, MODES[interpolation_mode], PADDINGS[padding_mode], align_corners)
 
 
+@wide
 def grid_sampler_2d(
     input: Tensor, grid: Tensor, interpolation_mode: int, padding_mode: int, align_corners: bool
 ) -> Tensor:
@@ -204,6 +208,7 @@ def grid_sampler_2d(
     return grid_sampler(input, grid, interpolation_mode, padding_mode, align_corners)
 
 
+@wide
 def grid_sampler_3d(
     input: Tensor, grid: Tensor, interpolation_mode: int, padding_mode: int, align_corners: bool
 ) -> Tensor:

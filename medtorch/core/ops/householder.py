@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from medtorch.core.autocasting import wide
 from medtorch.core.dtypes import bool_
 from medtorch.core.ops.matmul import matmul, same_dtype
 from medtorch.core.ops.op import Array, Op, require
@@ -44,11 +45,13 @@ class GeqrfOp(Op):
         return kernels.geqrf(a)
 
 
+@wide
 def geqrf(input: Tensor) -> Geqrf:
     """R and the Householder vectors of every matrix. See `GeqrfOp`; linalg.qr has a gradient."""
     return Geqrf(*GeqrfOp()(input))
 
 
+@wide
 def householder_product(A: Tensor, tau: Tensor) -> Tensor:
     """The first columns of H_1 H_2 ... H_k.
 
@@ -66,6 +69,7 @@ def householder_product(A: Tensor, tau: Tensor) -> Tensor:
 orgqr = householder_product
 
 
+@wide
 def ormqr(input: Tensor, tau: Tensor, other: Tensor, left: bool = True, transpose: bool = False) -> Tensor:
     """Q other, other Q (not left), or the same with Q^T, where Q = H_1 H_2 ... H_k is square.
 

@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from medtorch.core.autocasting import wide
 from medtorch.core.dtypes import finfo, int32, int64
 from medtorch.core.ops.factor import eigvalsh
 from medtorch.core.ops.linalg import inv, norm, require_square, solve
@@ -122,11 +123,13 @@ def pinv(
     return Pinv()(A, cut)  # type: ignore[no-any-return]
 
 
+@wide
 def pinverse(input: Tensor, rcond: float = 1e-15) -> Tensor:
     """torch.pinverse."""
     return pinv(input, rcond)
 
 
+@wide
 def matrix_rank(
     A: Tensor,
     tol: float | Tensor | None = None,
@@ -145,6 +148,7 @@ def matrix_rank(
     return (sizes > cut.unsqueeze(-1)).sum(-1)
 
 
+@wide
 def cond(A: Tensor, p: float | str | None = None) -> Tensor:
     """How much a matrix stretches its largest direction more than its smallest; by norm `p`, 2 without it."""
     matrices("linalg.cond", A.spec)
@@ -157,6 +161,7 @@ def cond(A: Tensor, p: float | str | None = None) -> Tensor:
     return norm(A, p, (-2, -1)) * norm(inv(A), p, (-2, -1))
 
 
+@wide
 def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | None = None) -> LeastSquares:
     """X that makes A X - B smallest, the smallest such X; drivers as LAPACK names them: gelsy, gels, gelsd, gelss."""
     name = "linalg.lstsq"
@@ -180,11 +185,13 @@ def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | Non
     return LeastSquares(found.squeeze(-1) if vector else found, residuals, rank, values)
 
 
+@wide
 def inv_ex(A: Tensor, *, check_errors: bool = False) -> WithInfo:
     """inv, and zeros. A singular matrix raises, with or without `check_errors`."""
     return WithInfo(inv(A), A.new_zeros(A.shape[:-2], dtype=int32))
 
 
+@wide
 def solve_ex(A: Tensor, B: Tensor, *, left: bool = True, check_errors: bool = False) -> WithInfo:
     """solve, and zeros. A singular matrix raises, with or without `check_errors`."""
     return WithInfo(solve(A, B, left=left), A.new_zeros(A.shape[:-2], dtype=int32))
@@ -203,6 +210,7 @@ def vander(x: Tensor, N: int | None = None) -> Tensor:
     return stack(rows[:count], -1) if count else base.new_empty((*base.shape, 0))
 
 
+@wide
 def tensorinv(A: Tensor, ind: int = 2) -> Tensor:
     """The inverse of tensordot with A over the first `ind` dims."""
     require(ind > 0, ArgumentError, "linalg.tensorinv", f"ind must be above 0, got {ind}")
@@ -212,6 +220,7 @@ def tensorinv(A: Tensor, ind: int = 2) -> Tensor:
     return inv(A.reshape(rows, rows)).reshape((*A.shape[ind:], *A.shape[:ind]))
 
 
+@wide
 def tensorsolve(A: Tensor, B: Tensor, dims: Sequence[int] | None = None) -> Tensor:
     """X with tensordot(A, X, X.ndim) = B; `dims` of A are moved to its end first."""
     moved = A if dims is None else A.movedim(tuple(dims), tuple(range(A.ndim - len(tuple(dims)), A.ndim)))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from medtorch.core.autocasting import narrow, wide
 from medtorch.core.dtypes import bool_, float32, float64
 from medtorch.core.dtypes import dtype as Dtype
 from medtorch.core.ops.extremes import amax, amin
@@ -95,6 +96,7 @@ class Slogdet(Op):
         return found
 
 
+@wide
 def inv(A: Tensor) -> Tensor:
     """The inverse of every matrix. Raises ArgumentError for a singular one.
 
@@ -103,6 +105,7 @@ def inv(A: Tensor) -> Tensor:
     return Inv()(A)  # type: ignore[no-any-return]
 
 
+@wide
 def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
     """X with A X = B (or X A = B if not `left`); B may hold one vector a matrix.
 
@@ -178,6 +181,7 @@ def multi_dot(tensors: Sequence[Tensor]) -> Tensor:
     return out.squeeze(gone) if gone else out
 
 
+@narrow
 def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
     """Sums of products along one dim.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from medtorch.core.autocasting import narrow, unchanged
 from medtorch.core.ops.op import require
 from medtorch.errors import DtypeError, ShapeError
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from medtorch.core.tensor import Tensor
 
 
+@narrow
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """input weight^T + bias.
 
@@ -36,6 +38,7 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     return out + bias
 
 
+@unchanged
 def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """y[o] = input1^T weight[o] input2 + bias[o].
 

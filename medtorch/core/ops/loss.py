@@ -11,6 +11,7 @@ import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from medtorch.core.autocasting import wide
 from medtorch.core.ops.activation import logsigmoid
 from medtorch.core.ops.classes import PickClass
 from medtorch.core.ops.op import Array, Op, require
@@ -43,6 +44,7 @@ def reduced(loss: Tensor, reduction: str) -> Tensor:
     return loss if reduction == "none" else loss.mean() if reduction == "mean" else loss.sum()
 
 
+@wide
 def nll_loss(
     input: Tensor,
     target: Tensor,
@@ -93,6 +95,7 @@ def _weight_of_targets(
     return PickClass(ignore_index)(laid, target)  # type: ignore[no-any-return]
 
 
+@wide
 def cross_entropy(
     input: Tensor,
     target: Tensor,
@@ -201,6 +204,7 @@ class BinaryCrossEntropy(Op):
         return dx, dt
 
 
+@wide
 def binary_cross_entropy(
     input: Tensor,
     target: Tensor,
@@ -215,6 +219,7 @@ def binary_cross_entropy(
     return reduced(loss if weight is None else loss * weight, how)
 
 
+@wide
 def binary_cross_entropy_with_logits(
     input: Tensor,
     target: Tensor,
@@ -238,6 +243,7 @@ def binary_cross_entropy_with_logits(
     return reduced(loss if weight is None else loss * weight, how)
 
 
+@wide
 def kl_div(
     input: Tensor,
     target: Tensor,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from medtorch.core.autocasting import wide
 from medtorch.core.ops.factor import qr
 from medtorch.core.ops.matmul import matmul
 from medtorch.core.ops.op import require
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from medtorch.core.tensor import Tensor
 
 
+@wide
 def svd_lowrank(A: Tensor, q: int | None = 6, niter: int | None = 2, M: Tensor | None = None) -> OldSVD:
     """U, S, V of rank q near A (near A - M, if M is given).
 
@@ -46,6 +48,7 @@ def _tall(A: Tensor, q: int, niter: int) -> tuple[Tensor, Tensor, Tensor]:
     return matmul(basis, u), s, vh.mT
 
 
+@wide
 def pca_lowrank(A: Tensor, q: int | None = None, center: bool = True, niter: int = 2) -> OldSVD:
     """Principal components: svd_lowrank of A, its columns' means taken away with `center`. q is min(6, m, n) if None.
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from medtorch.core.autocasting import narrow, unchanged, wide
 from medtorch.core.dtypes import bool_, int64
 from medtorch.core.ops.op import Array, Op, require, sum_to
 from medtorch.core.shapes import broadcast_shapes, normalize_dims
@@ -63,6 +64,7 @@ class Matmul(Op):
 _product = Matmul()
 
 
+@narrow
 def matmul(input: Tensor, other: Tensor) -> Tensor:
     """Matrix product; 1-d inputs count as a row on the left and as a column on the right.
 
@@ -104,6 +106,7 @@ def _of_dims(name: str, **wanted: tuple[Tensor, int]) -> None:
         require(tensor.ndim == ndim, ShapeError, name, f"{key} needs {ndim} dims, has {tensor.ndim}", **shown)
 
 
+@narrow
 def mm(input: Tensor, mat2: Tensor) -> Tensor:
     """Matrix times matrix, (n, k) (k, m) -> (n, m).
 
@@ -114,6 +117,7 @@ def mm(input: Tensor, mat2: Tensor) -> Tensor:
     return _product(input, mat2)  # type: ignore[no-any-return]
 
 
+@narrow
 def bmm(input: Tensor, mat2: Tensor) -> Tensor:
     """Matrix times matrix, one pair after the other, (b, n, k) (b, k, m) -> (b, n, m).
 
@@ -128,6 +132,7 @@ def bmm(input: Tensor, mat2: Tensor) -> Tensor:
     return _product(input, mat2)  # type: ignore[no-any-return]
 
 
+@unchanged
 def mv(input: Tensor, vec: Tensor) -> Tensor:
     """Matrix times vector, (n, k) (k) -> (n).
 
@@ -137,6 +142,7 @@ def mv(input: Tensor, vec: Tensor) -> Tensor:
     return matmul(input, vec)
 
 
+@unchanged
 def dot(input: Tensor, tensor: Tensor) -> Tensor:
     """Sum of products of two vectors.
 
@@ -147,6 +153,7 @@ def dot(input: Tensor, tensor: Tensor) -> Tensor:
     return matmul(input, tensor)
 
 
+@unchanged
 def vdot(input: Tensor, other: Tensor) -> Tensor:
     """dot: there are no complex numbers to conjugate.
 
@@ -155,6 +162,7 @@ def vdot(input: Tensor, other: Tensor) -> Tensor:
     return dot(input, other)
 
 
+@unchanged
 def outer(input: Tensor, vec2: Tensor) -> Tensor:
     """Every product of two vectors' numbers, (n) (m) -> (n, m).
 
@@ -173,6 +181,8 @@ def inner(input: Tensor, other: Tensor) -> Tensor:
         return input * other
     fits = input.shape[-1] == other.shape[-1]
     require(fits, ShapeError, "inner", "last dims differ", input=input.spec, other=other.spec)
+    if input.ndim == other.ndim == 1:
+        return dot(input, other)
     return tensordot(input, other, ([-1], [-1]))
 
 
@@ -195,6 +205,7 @@ def _blended(name: str, input: Tensor, product: Tensor, beta: Number, alpha: Num
     return scaled + (stretched if beta == 1 else stretched * beta)
 
 
+@narrow
 def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Number = 1, alpha: Number = 1) -> Tensor:
     """beta input + alpha mat1 mat2.
 
@@ -205,6 +216,7 @@ def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Number = 1, alpha:
     return _blended("addmm", input, mm(mat1, mat2), beta, alpha)
 
 
+@unchanged
 def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: Number = 1, alpha: Number = 1) -> Tensor:
     """beta input + alpha mat vec.
 
@@ -213,6 +225,7 @@ def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: Number = 1, alpha: N
     return _blended("addmv", input, mv(mat, vec), beta, alpha)
 
 
+@unchanged
 def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Number = 1, alpha: Number = 1) -> Tensor:
     """beta input + alpha outer(vec1, vec2).
 
@@ -221,6 +234,7 @@ def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Number = 1, alpha: 
     return _blended("addr", input, outer(vec1, vec2), beta, alpha)
 
 
+@narrow
 def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Number = 1, alpha: Number = 1) -> Tensor:
     """beta input + alpha batch1 batch2, matrix by matrix.
 
@@ -229,6 +243,7 @@ def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Number = 1, 
     return _blended("baddbmm", input, bmm(batch1, batch2), beta, alpha)
 
 
+@narrow
 def addbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Number = 1, alpha: Number = 1) -> Tensor:
     """beta input + alpha times the sum of all products of the batch.
 
@@ -237,6 +252,7 @@ def addbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Number = 1, a
     return _blended("addbmm", input, bmm(batch1, batch2).sum(0), beta, alpha)
 
 
+@narrow
 def tensordot(a: Tensor, b: Tensor, dims: int | Sequence[Sequence[int]] = 2) -> Tensor:
     """Sum of products over dims of both: the last `dims` of a and the first of b, or two lists of dims.
 
@@ -268,6 +284,7 @@ def tensordot(a: Tensor, b: Tensor, dims: int | Sequence[Sequence[int]] = 2) -> 
     return _product(flat_a, flat_b).reshape((*rows, *columns))  # type: ignore[no-any-return]
 
 
+@unchanged
 def kron(input: Tensor, other: Tensor) -> Tensor:
     """Kronecker product: every number of input times all of other, in blocks.
 
@@ -319,6 +336,7 @@ def _cheapest_cuts(sizes: Sequence[int]) -> dict[tuple[int, int], int]:
     return cuts
 
 
+@wide
 def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str = "use_mm_for_euclid_dist_if_necessary") -> Tensor:
     """The p-norm distance of every row of x1 to every row of x2.
 
@@ -362,6 +380,7 @@ def pdist(input: Tensor, p: float = 2.0) -> Tensor:
     return apart.norm(p, -1) if apart.numel() else apart.sum(-1)
 
 
+@wide
 def trace(input: Tensor) -> Tensor:
     """The sum of a matrix's diagonal.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from medtorch.core.autocasting import wide
 from medtorch.core.dtypes import int64
 from medtorch.core.ops.loss import reduced, reduction_of
 from medtorch.core.ops.op import require
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 _NAME = "multilabel_margin_loss"
 
 
+@wide
 def multilabel_margin_loss(
     input: Tensor,
     target: Tensor,

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from medtorch.core.autocasting import wide
 from medtorch.core.ops.op import Array, Op, require
 from medtorch.core.shapes import Shape
 from medtorch.core.spec import Spec
@@ -142,4 +143,9 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
     if mode == "constant":
         return Pad(pads, 0 if value is None else value)(input)  # type: ignore[no-any-return]
     require(not value, ArgumentError, "pad", f"mode={mode!r} takes no value, got {value}", **given)
+    return _by_index(input, mode, pads)
+
+
+@wide
+def _by_index(input: Tensor, mode: str, pads: Pads) -> Tensor:
     return PadByIndex(mode, pads)(input)  # type: ignore[no-any-return]

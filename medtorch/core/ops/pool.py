@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from medtorch.core.autocasting import wide
 from medtorch.core.ops.avg_pool import AdaptiveAvgPool, AvgPool
 from medtorch.core.ops.max_pool import AdaptiveMaxPool, MaxPool, MaxUnpool, PoolGather
 from medtorch.core.ops.op import require
@@ -50,6 +51,7 @@ def max_pool2d(
     return _max_pool(2, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
+@wide
 def max_pool3d(
     input: Tensor,
     kernel_size: Sizes,
@@ -91,6 +93,7 @@ def max_pool2d_with_indices(
     return _max_pool(2, input, kernel_size, stride, padding, dilation, ceil_mode, True)
 
 
+@wide
 def max_pool3d_with_indices(
     input: Tensor,
     kernel_size: Sizes,
@@ -130,6 +133,7 @@ def avg_pool2d(
     return _avg_pool(2, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
 
 
+@wide
 def avg_pool3d(
     input: Tensor,
     kernel_size: Sizes,
@@ -153,6 +157,7 @@ def adaptive_max_pool2d(input: Tensor, output_size: Any, return_indices: bool = 
     return _adaptive_max_pool(2, input, output_size, return_indices)
 
 
+@wide
 def adaptive_max_pool3d(input: Tensor, output_size: Any, return_indices: bool = False) -> Pooled:
     """The greatest number of each of `output_size` windows. See `AdaptiveMaxPool`."""
     return _adaptive_max_pool(3, input, output_size, return_indices)
@@ -168,11 +173,13 @@ def adaptive_avg_pool2d(input: Tensor, output_size: Any) -> Tensor:
     return _adaptive_avg_pool(2, input, output_size)
 
 
+@wide
 def adaptive_avg_pool3d(input: Tensor, output_size: Any) -> Tensor:
     """The mean of each of `output_size` windows. See `AdaptiveAvgPool`."""
     return _adaptive_avg_pool(3, input, output_size)
 
 
+@wide
 def max_unpool1d(
     input: Tensor,
     indices: Tensor,
@@ -185,6 +192,7 @@ def max_unpool1d(
     return _max_unpool(1, input, indices, kernel_size, stride, padding, output_size)
 
 
+@wide
 def max_unpool2d(
     input: Tensor,
     indices: Tensor,
@@ -197,6 +205,7 @@ def max_unpool2d(
     return _max_unpool(2, input, indices, kernel_size, stride, padding, output_size)
 
 
+@wide
 def max_unpool3d(
     input: Tensor,
     indices: Tensor,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from medtorch.core import dtypes
+from medtorch.core.autocasting import wide
 from medtorch.core.dtypes import dtype as Dtype
 from medtorch.core.ops.op import Array, Op, require
 from medtorch.core.ops.shape import cat, stack
@@ -191,6 +192,7 @@ def mean(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Dtype 
     return Mean(frozen(dim), keepdim)(input if dtype is None else input.to(dtype))  # type: ignore[no-any-return]
 
 
+@wide
 def prod(input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: Dtype | None = None) -> Tensor:
     """The product over `dim`, or of all.
 

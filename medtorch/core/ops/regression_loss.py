@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from medtorch.core.autocasting import wide
 from medtorch.core.ops.activation import softplus
 from medtorch.core.ops.comparison import choose
 from medtorch.core.ops.loss import reduced, reduction_of
@@ -38,6 +39,7 @@ def _weighted(loss: Tensor, weight: Tensor | None, reduction: str) -> Tensor:
     return loss.sum() / weight.expand(loss.shape).sum() if reduction == "mean" else reduced(loss, reduction)
 
 
+@wide
 def mse_loss(
     input: Tensor,
     target: Tensor,
@@ -52,6 +54,7 @@ def mse_loss(
     return _weighted(gap * gap, weight, how)
 
 
+@wide
 def l1_loss(
     input: Tensor,
     target: Tensor,
@@ -65,6 +68,7 @@ def l1_loss(
     return _weighted(_difference("l1_loss", input, target).abs(), weight, how)
 
 
+@wide
 def smooth_l1_loss(
     input: Tensor,
     target: Tensor,
@@ -82,6 +86,7 @@ def smooth_l1_loss(
     return reduced(choose(gap.abs() < beta, gap * gap * (0.5 / beta), gap.abs() - 0.5 * beta), how)
 
 
+@wide
 def huber_loss(
     input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0, weight: Tensor | None = None
 ) -> Tensor:
@@ -92,6 +97,7 @@ def huber_loss(
     return _weighted(choose(gap.abs() <= delta, gap * gap * 0.5, (gap.abs() - 0.5 * delta) * delta), weight, how)
 
 
+@wide
 def poisson_nll_loss(
     input: Tensor,
     target: Tensor,
@@ -148,6 +154,7 @@ def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6,
     return norm(x1 - x2 + eps, p, -1, keepdim=keepdim)
 
 
+@wide
 def cosine_embedding_loss(
     input1: Tensor,
     input2: Tensor,
@@ -171,6 +178,7 @@ def cosine_embedding_loss(
     return reduced(alike + (cosine - margin).clamp_min(0).masked_fill(target != -1, 0), how)
 
 
+@wide
 def margin_ranking_loss(
     input1: Tensor,
     input2: Tensor,
@@ -188,6 +196,7 @@ def margin_ranking_loss(
     return reduced((-target * (input1 - input2) + margin).clamp_min(0), how)
 
 
+@wide
 def hinge_embedding_loss(
     input: Tensor,
     target: Tensor,
@@ -202,6 +211,7 @@ def hinge_embedding_loss(
     return reduced(apart + input.masked_fill(target == -1, 0), how)
 
 
+@wide
 def soft_margin_loss(
     input: Tensor,
     target: Tensor,
@@ -216,6 +226,7 @@ def soft_margin_loss(
     return reduced(softplus(-target * input, 1.0, math.inf), how)
 
 
+@wide
 def triplet_margin_loss(
     anchor: Tensor,
     positive: Tensor,
@@ -279,6 +290,7 @@ def multilabel_soft_margin_loss(
     return reduced((loss if weight is None else loss * weight).mean(-1), how)
 
 
+@wide
 def multi_margin_loss(
     input: Tensor,
     target: Tensor,

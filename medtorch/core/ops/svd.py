@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from medtorch.core.autocasting import wide
 from medtorch.core.dtypes import float32, float64
 from medtorch.core.ops.matmul import matmul
 from medtorch.core.ops.op import Array, Op, require
@@ -95,6 +96,7 @@ def _core(u: Tensor, s: Tensor, vh: Tensor, du: Tensor | None, ds: Tensor | None
     return core
 
 
+@wide
 def svd(A: Tensor, full_matrices: bool = True, *, driver: str | None = None) -> SVD:
     """U, S and Vh of every matrix. Raises UnsupportedError for a driver: those are cuSOLVER's."""
     if driver is not None:
@@ -102,11 +104,13 @@ def svd(A: Tensor, full_matrices: bool = True, *, driver: str | None = None) -> 
     return SVD(*Svd(full_matrices)(A))
 
 
+@wide
 def svdvals(A: Tensor, *, driver: str | None = None) -> Tensor:
     """The singular values of every matrix, the largest first."""
     return svd(A, False, driver=driver).S
 
 
+@wide
 def svd_by_default(input: Tensor, some: bool = True, compute_uv: bool = True) -> OldSVD:
     """torch.svd: U, S and V (not its transpose); zeros for U and V without `compute_uv`."""
     found = svd(input, not some)
