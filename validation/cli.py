@@ -117,6 +117,11 @@ def _parser() -> argparse.ArgumentParser:
     make.add_argument("--name", required=True, metavar="WHO", help="as in the trust file")
     make.set_defaults(command=commands.bind_command)
 
+    make = group.add_parser("pdf", help="a report as a PDF, after verifying it")
+    make.add_argument("report", type=Path, metavar="DIR")
+    make.add_argument("--out", type=Path, required=True, metavar="FILE.pdf")
+    make.set_defaults(command=commands.pdf_command)
+
     make = group.add_parser("diff", help="what lies between two reports, and what must be verified again")
     make.add_argument("old", type=Path, metavar="OLD")
     make.add_argument("new", type=Path, metavar="NEW")

@@ -24,6 +24,7 @@ from validation.image.bind import bind, check_binding
 from validation.image.content import OUTSIDE, describe, walk
 from validation.image.layout import Layout
 from validation.merge import merge
+from validation.pdf import render_pdf
 from validation.reassess import reassess, sign_addendum
 from validation.report import DIGESTS_FILE
 from validation.run import Options, run
@@ -101,6 +102,12 @@ def _tell(report: Mapping[str, Any], out: Path) -> None:
     print(f"\n{evaluation['verdict']}: {counts}")
     print(f"report  {out / 'report.html'}")
     print(f"digest  {file_sha256(out / DIGESTS_FILE)}")
+
+
+def pdf_command(options: argparse.Namespace) -> int:
+    write_file(options.out, render_pdf(verify(options.report)))
+    print(options.out)
+    return PASS
 
 
 def diff_command(options: argparse.Namespace) -> int:

@@ -22,7 +22,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "cli": ("click", "rich"),
     "serve": ("waitress",),
     "train": ("pyyaml", "matplotlib"),
-    "validation": ("pyyaml", "jsonschema", "jinja2", "pytest", "pytest-cov", "packaging", "cryptography"),
+    "validation": ("pyyaml", "jsonschema", "jinja2", "pytest", "pytest-cov", "packaging", "cryptography", "reportlab"),
     "bfloat16": ("ml_dtypes",),
     "cuda": ("cupy-cuda13x",),
 }
