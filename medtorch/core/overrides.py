@@ -63,7 +63,7 @@ def call(cls: type[Tensor], func: Callable[..., Any], args: Sequence[Any], kwarg
 
 
 def plainly(func: Callable[..., Any], types: Any, args: Sequence[Any] = (), kwargs: Any = None) -> Any:
-    """A `__torch_function__` of a subclass whose methods are those of Tensor (torch._C._disabled_torch_function_impl)."""
+    """The `__torch_function__` of a subclass whose methods are those of Tensor."""
     with disabled():
         return func(*args, **(kwargs or {}))
 
@@ -113,7 +113,7 @@ class TensorKind(type):
 
 
 def attributes(tensor: Tensor) -> dict[str, Any]:
-    """All attributes of a plain tensor; of a tensor of a subclass those that its class put there, in a dict of theirs."""
+    """All attributes of a plain tensor; of a subclass's those that its class put there, in a dict of theirs."""
     real: dict[str, Any] = _REAL.__get__(tensor)
     return real.setdefault("_own_attributes", {}) if tensor._asks else real
 

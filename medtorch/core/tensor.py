@@ -109,7 +109,8 @@ class Tensor(overrides.Attributed, metaclass=overrides.TensorKind):
     @classmethod
     def __torch_function__(cls, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Any = None) -> Any:
         """Carry out a call of a subclass's method; tensors of the result become instances of the subclass."""
-        return overrides.call(cls, func, args, kwargs)
+        # where a function of another library comes back to ask, there is nothing more to say
+        return NotImplemented if overrides.STATE.off else overrides.call(cls, func, args, kwargs)
 
     # -- made by its constructor, and by the core -----------------------------------------------------------------
 

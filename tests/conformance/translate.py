@@ -27,8 +27,9 @@ def translated(value: Any) -> Any:
         return str(value).removeprefix("torch.")
     if isinstance(value, torch.nn.Module):
         return getattr(nn, type(value).__name__)()
-    if value is torch.nn.functional.pairwise_distance:
-        return nn.functional.pairwise_distance
+    name = getattr(value, "__name__", "")
+    if name and value is getattr(torch.nn.functional, name, None):
+        return getattr(nn.functional, name)
     if isinstance(value, dict):
         return {k: translated(v) for k, v in value.items()}
     if isinstance(value, torch.Size):

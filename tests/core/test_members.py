@@ -71,7 +71,7 @@ def test_a_shape_that_others_look_at_does_not_change():
     with pytest.raises(UnsupportedError, match=r"^t_: other tensors share its memory\n  tensor  \(2, 3\)"):
         x.t_()
     assert part.shape == (3,)
-    with pytest.raises(AutogradError, match="^unsqueeze_: a leaf that requires grad"):
+    with pytest.raises(AutogradError, match=r"^unsqueeze_: a leaf that requires grad"):
         medtorch.zeros(2).requires_grad_().unsqueeze_(0)
 
 
@@ -81,7 +81,7 @@ def test_diagonals_are_filled():
     np.fill_diagonal(tall, 5, wrap=True)
     assert medtorch.zeros(7, 3).fill_diagonal_(5, wrap=True).tolist() == tall.tolist()
     assert medtorch.zeros(2, 2, 2).fill_diagonal_(1).sum().item() == 2
-    with pytest.raises(ShapeError, match="^fill_diagonal_: needs a matrix, or dims of one length"):
+    with pytest.raises(ShapeError, match=r"^fill_diagonal_: needs a matrix, or dims of one length"):
         medtorch.zeros(2, 3, 2).fill_diagonal_(1)
 
 
@@ -95,13 +95,13 @@ def test_questions():
     assert medtorch.get_device(x) == -1
     assert x[1:].storage_offset() == 3
     assert medtorch.typename(3) == "int"
-    with pytest.raises(ShapeError, match="^is_nonzero: only a tensor of one element has a truth"):
+    with pytest.raises(ShapeError, match=r"^is_nonzero: only a tensor of one element has a truth"):
         x.is_nonzero()
 
 
 def test_a_python_function_is_applied_to_every_number():
     assert medtorch.tensor([1.0, 2.0]).apply_(lambda v: v + 1).tolist() == [2.0, 3.0]
-    with pytest.raises(UnsupportedError, match="^apply_: cannot be differentiated"):
+    with pytest.raises(UnsupportedError, match=r"^apply_: cannot be differentiated"):
         medtorch.ones(1).requires_grad_().apply_(abs)
 
 
