@@ -40,7 +40,7 @@ def compare(found: list[Array], wanted: tuple[Array, ...], *, exact: bool) -> Ac
                 f"compile: output {nr} is not that of the model bit for bit, although nothing was folded"
             )
         kind = str(a.dtype.name)
-        gap = _gap(a, b) if kind in FACTORS else 0.0
+        gap = largest_gap(a, b) if kind in FACTORS else 0.0
         if not gap <= FACTORS.get(kind, 0.0):
             raise CompileError(
                 f"compile: on the example, output {nr} is {gap:.2g} of its largest number away from the model's, "
@@ -50,7 +50,8 @@ def compare(found: list[Array], wanted: tuple[Array, ...], *, exact: bool) -> Ac
     return Accuracy(equal, largest)
 
 
-def _gap(found: Array, wanted: Array) -> float:
+def largest_gap(found: Array, wanted: Array) -> float:
+    """The largest difference over the largest number of `wanted`, where that is finite."""
     a, b = (np.asarray(move(array, device("cpu")), np.float64) for array in (found, wanted))
     finite = np.isfinite(b)
     if not finite.any():

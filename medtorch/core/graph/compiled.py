@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
+from medtorch.core.algorithms import checked_algorithms, cpu_algorithms, get_cpu_algorithms
 from medtorch.core.backends import kernels_for
 from medtorch.core.devices import device
 from medtorch.core.graph.constants import ConstantPool
@@ -29,8 +30,11 @@ Key = tuple[Any, ...]
 class Compiled:
     """A model for inference, made by `medtorch.compile`. Several threads may call it at once."""
 
-    def __init__(self, model: Callable[..., Any], *, rewrites: bool, plans: int, poison: bool) -> None:
+    def __init__(
+        self, model: Callable[..., Any], *, rewrites: bool, plans: int, poison: bool, algorithms: str | None = None
+    ) -> None:
         self.model = model
+        self._algorithms = get_cpu_algorithms() if algorithms is None else algorithms
         self._rewrites, self._limit, self._poison = rewrites, plans, poison
         self._plans: OrderedDict[Key, Plan] = OrderedDict()
         self._pool = ConstantPool()
@@ -61,7 +65,8 @@ class Compiled:
         with self._lock:
             plans = [(key, plan) for key, plan in reversed(self._plans.items())]
         return {
-            "rewrites": "all" if self._rewrites else "none",
+            "rewrites": self.rewrites,
+            "algorithms": self._algorithms,
             "captures": self._captures,
             "plans_cached": len(plans),
             "plans_limit": self._limit,
@@ -73,6 +78,28 @@ class Compiled:
 
     def __repr__(self) -> str:
         return f"Compiled({type(self.model).__name__}, plans={len(self._plans)})"
+
+    # -- plans that are kept elsewhere ----------------------------------------------------------------------------------
+
+    @property
+    def rewrites(self) -> str:
+        return "all" if self._rewrites else "none"
+
+    @property
+    def algorithms(self) -> str:
+        return self._algorithms
+
+    def plans(self) -> list[tuple[Key, Plan]]:
+        """The plans and the kinds of input they are for, the one used longest ago first."""
+        with self._lock:
+            return list(self._plans.items())
+
+    def adopt(self, key: Key, plan: Plan) -> None:
+        """Use a plan that was made elsewhere, of this model as it is now."""
+        self._state.check_all()
+        self._state.use_all()
+        with self._lock:
+            self._plans[key] = plan
 
     # -- which plan ---------------------------------------------------------------------------------------------------
 
@@ -104,7 +131,10 @@ class Compiled:
 
     def _made(self, key: Key, structure: Structure, arrays: list[Array], place: device) -> Plan:
         self._state.check_all()
-        plan = make_plan(self.model, structure, arrays, place, self._pool, rewrites=self._rewrites, poison=self._poison)
+        with cpu_algorithms(self._algorithms):
+            plan = make_plan(
+                self.model, structure, arrays, place, self._pool, rewrites=self._rewrites, poison=self._poison
+            )
         self._state.use(plan.state)
         with self._lock:
             self._plans[key] = plan
@@ -130,7 +160,12 @@ def _dense(array: Array) -> Array:
 
 
 def compile(
-    model: Callable[..., Any], *example_inputs: Any, rewrites: str = "all", plans: int = 8, poison: bool = False
+    model: Callable[..., Any],
+    *example_inputs: Any,
+    rewrites: str = "all",
+    plans: int = 8,
+    poison: bool = False,
+    algorithms: str | None = None,
 ) -> Compiled:
     """`model` for inference: captured on the examples, folded, fused and planned.
 
@@ -142,7 +177,8 @@ def compile(
     Requires  REQ-F-CMP-001
 
     The model's numbers are copied: changing a module's later is noticed and refused; those that a plain function uses
-    are not watched. `plans` is how many kinds of input (shapes, dtypes, layouts) are kept. `poison` overwrites dead
+    are not watched. `algorithms` is what convolutions on a CPU may use ("direct", "default", "fast"; None: what is in
+    force now, see medtorch.set_cpu_algorithms); stats() tells what they chose and what that costs in accuracy. `plans` is how many kinds of input (shapes, dtypes, layouts) are kept. `poison` overwrites dead
     memory with NaN after every step, for tests.
     """
     if not callable(model):
@@ -153,6 +189,8 @@ def compile(
         raise ArgumentError(f"compile: plans must be a whole number from 1 on, got {plans!r}")
     if not example_inputs:
         raise ArgumentError("compile: needs example inputs, as the model takes them")
-    found = Compiled(model, rewrites=rewrites == "all", plans=plans, poison=poison)
+    if algorithms is not None:
+        checked_algorithms("compile", algorithms)
+    found = Compiled(model, rewrites=rewrites == "all", plans=plans, poison=poison, algorithms=algorithms)
     found(*example_inputs)
     return found

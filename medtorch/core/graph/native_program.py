@@ -9,11 +9,13 @@ Requires  REQ-F-CMP-005, REQ-F-CMP-006
 from __future__ import annotations
 
 from collections import deque
+from copy import copy
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
+from medtorch.core.algorithms import cpu_algorithms, get_cpu_algorithms
 from medtorch.core.graph.arena import ALIGNMENT
 from medtorch.core.graph.description import Description
 from medtorch.core.graph.ir import Graph
@@ -68,6 +70,7 @@ class NativeProgram:
         self.jobs = len(described.jobs)
         self.arena_bytes = self._settled.sizes[BLOCK]
         self.values_bytes = self._settled.values_bytes
+        self._algorithms = get_cpu_algorithms()
         self._idle: deque[Workspace] = deque()
 
     def run(self, arrays: list[Array]) -> list[Array]:
@@ -93,6 +96,12 @@ class NativeProgram:
         self._idle.append(workspace)
         return found
 
+    def without_poison(self) -> Self:
+        """The same program, running at full speed, with workspaces of its own."""
+        other = copy(self)
+        other._poison, other._idle = False, deque()
+        return other
+
     @property
     def workspaces(self) -> int:
         """How many are kept: as many as ever ran at once."""
@@ -109,7 +118,8 @@ class NativeProgram:
         return [span.node.op.name for span in self._settled.spans if isinstance(span, PythonStep)]
 
     def _step(self, step: PythonStep, run: _Run) -> None:
-        found = step.node.op.forward(self.kernels, *map(run.array, step.taken))
+        with self.kernels.quiet(), cpu_algorithms(self._algorithms):
+            found = step.node.op.forward(self.kernels, *map(run.array, step.taken))
         for look, array in zip(step.made, found if isinstance(found, tuple) else (found,), strict=True):
             if tuple(array.shape) != look.shape or array.dtype != look.dtype:
                 raise BackendError(f"{step.node.op.name}: made {array.dtype} {array.shape}, the plan says {look}")

@@ -50,7 +50,7 @@ class Regroup(Op):
 
 @dataclass(frozen=True)
 class Activated(Op):
-    """Base of ops that end in an activation: "none", "relu", "relu6", or "leaky_relu" with the slope `alpha`.
+    """Base of ops that end in an activation, by its name in the kernels' contract; `alpha` is its one number.
 
     `write` is `forward` with the memory that the result goes to; `kernel` is the kernel that does it, and `inplace`
     tells whether that memory may be an input's.

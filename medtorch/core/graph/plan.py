@@ -13,17 +13,19 @@ from typing import Any
 from medtorch.core.backends import kernels_for
 from medtorch.core.devices import device
 from medtorch.core.graph.accuracy import Accuracy, compare
+from medtorch.core.graph.algorithms import Algorithms, chosen_algorithms
 from medtorch.core.graph.capture import capture, other_numbers
 from medtorch.core.graph.constants import ConstantPool
 from medtorch.core.graph.ir import Graph
 from medtorch.core.graph.lifetimes import Planner
 from medtorch.core.graph.native_program import NativeProgram
-from medtorch.core.graph.probe import probe
+from medtorch.core.graph.probe import Seen, probe
 from medtorch.core.graph.program import Program
 from medtorch.core.graph.recorder import same_numbers
 from medtorch.core.graph.rewrite import Rewritten, rewrite
 from medtorch.core.graph.rewrite.affine import changes_numbers
 from medtorch.core.graph.structure import Structure
+from medtorch.core.kernels import Kernels
 from medtorch.errors import CompileError
 
 Array = Any
@@ -41,6 +43,7 @@ class Plan:
     counts: dict[str, int]
     captured_ops: int
     accuracy: Accuracy
+    algorithms: Algorithms
     state: frozenset[int]
 
     @property
@@ -68,15 +71,23 @@ def make_plan(
     graph, kernels = pool.frozen(found.graph), kernels_for(place)
     seen = probe(graph, kernels, arrays)
     accuracy = compare(list(seen.answers), captured.answers, exact=not rewrites)
-    layout = Planner(graph, seen, kernels.writes if place.type == "cpu" else ()).plan()
-    make = Program if kernels.native is None else NativeProgram
-    checked = make(graph, kernels, seen, layout, poison=True)
+    checked = planned_program(graph, kernels, seen, place, poison=True)
     _check(checked, arrays, seen.answers, "when values share memory")
     others = [other_numbers(array) for array in arrays]
     _check(checked, others, probe(graph, kernels, others).answers, "for other numbers")
-    program = make(graph, kernels, seen, layout, poison=poison)
+    program = planned_program(graph, kernels, seen, place, poison=True) if poison else checked.without_poison()
     state = frozenset(id(c.array) for c in captured.graph.constants.values() if c.name is not None)
-    return Plan(program, captured.outputs, found.counts, len(captured.graph.nodes), accuracy, state)
+    chosen = chosen_algorithms(graph, kernels, arrays, seen.answers)
+    return Plan(program, captured.outputs, found.counts, len(captured.graph.nodes), accuracy, chosen, state)
+
+
+def planned_program(
+    graph: Graph, kernels: Kernels, seen: Seen, place: device, *, poison: bool
+) -> Program | NativeProgram:
+    """The graph with its memory planned, for the kernels that run it."""
+    layout = Planner(graph, seen, kernels.writes if place.type == "cpu" else ()).plan()
+    make = Program if kernels.native is None else NativeProgram
+    return make(graph, kernels, seen, layout, poison=poison)
 
 
 def _check(program: Program | NativeProgram, arrays: list[Array], wanted: tuple[Array, ...], when: str) -> None:

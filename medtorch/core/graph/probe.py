@@ -5,6 +5,7 @@ Requires  REQ-F-CMP-005
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from medtorch.core.graph.ir import Graph, Node, Value
 from medtorch.core.graph.recorder import memory_order
 from medtorch.core.graph.recording import jobs_are_all, listening, touches
 from medtorch.core.kernels import Kernels
+from medtorch.errors import CompileError
 
 Array = Any
 Orders = dict[Value, tuple[int, ...] | None]
@@ -44,6 +46,27 @@ def last_uses(graph: Graph) -> dict[Value, int]:
 
 def probe(graph: Graph, kernels: Kernels, arrays: list[Array]) -> Seen:
     """Run every node as it stands; a value is forgotten when it was used for the last time."""
+    make = None if kernels.native is None else kernels.native.Recorder
+    return _walked(graph, kernels, arrays, lambda: None if make is None else make(True))
+
+
+def probe_described(graph: Graph, kernels: Kernels, orders: list[tuple[int, ...]]) -> Seen:
+    """What a run would show, without one where kernels are native: on inputs that are addresses without memory.
+
+    `orders` are the dims of each input from the longest step in memory to the shortest. The answers mean nothing.
+    """
+    specs = [graph.specs[value] for value in graph.inputs]
+    recorder = None if kernels.native is None else kernels.native.Recorder(False)
+    arrays = []
+    for spec, order in zip(specs, orders, strict=True):
+        size = spec.numel * spec.dtype.itemsize
+        room = np.zeros(size, np.uint8) if recorder is None else recorder.addresses(size)
+        back = sorted(range(spec.ndim), key=order.__getitem__)
+        arrays.append(room.view(spec.dtype.numpy).reshape([spec.shape[d] for d in order]).transpose(back))
+    return _walked(graph, kernels, arrays, lambda: recorder)
+
+
+def _walked(graph: Graph, kernels: Kernels, arrays: list[Array], recorder: Callable[[], Any]) -> Seen:
     registers = {value: constant.array for value, constant in graph.constants.items()}
     registers.update(zip(graph.inputs, arrays, strict=True))
     ends = last_uses(graph)
@@ -53,7 +76,7 @@ def probe(graph: Graph, kernels: Kernels, arrays: list[Array]) -> Seen:
     orders.update((value, dense_order(array)) for value, array in registers.items())
     with kernels.quiet():
         for nr, node in enumerate(graph.nodes):
-            if _step(node, kernels, registers, orders, shares):
+            if _step(graph, node, kernels, recorder(), registers, orders, shares):
                 native.add(nr)
             for value in (*node.inputs, *node.outputs):
                 if value is not None and ends.get(value, nr) == nr:
@@ -61,21 +84,34 @@ def probe(graph: Graph, kernels: Kernels, arrays: list[Array]) -> Seen:
     return Seen(orders, shares, frozenset(native), tuple(registers[value] for value in graph.outputs))
 
 
-def _step(node: Node, kernels: Kernels, registers: dict[Value, Array], orders: Orders, shares: Shares) -> bool:
+def _step(
+    graph: Graph,
+    node: Node,
+    kernels: Kernels,
+    recorder: Any,
+    registers: dict[Value, Array],
+    orders: Orders,
+    shares: Shares,
+) -> bool:
     """Run the node; whether native jobs are all that it does."""
     taken = [None if value is None else registers[value] for value in node.inputs]
-    recorder = None if kernels.native is None else kernels.native.Recorder(True)
+    first = 0 if recorder is None else len(recorder)
     with listening(recorder):
         found = node.op.forward(kernels, *taken)
     made = [_array(one) for one in (found if isinstance(found, tuple) else (found,))]
     for value, array in zip(node.outputs, made, strict=True):
+        spec = graph.specs[value]
+        if tuple(array.shape) != spec.shape or array.dtype != spec.dtype.numpy:
+            raise CompileError(f"compile: {node.op.name} made {array.dtype} {tuple(array.shape)} where {spec} is due")
         registers[value] = array
         orders[value] = dense_order(array)
         shared = [v for v, a in zip(node.inputs, taken, strict=True) if a is not None and _share(node, array, a)]
         if shared:
             shares[value] = tuple(v for v in shared if v is not None)
     given = [array for array in taken if array is not None]
-    return recorder is not None and jobs_are_all((touches(recorder, nr) for nr in range(len(recorder))), given, made)
+    if recorder is None:
+        return False
+    return jobs_are_all((touches(recorder, nr) for nr in range(first, len(recorder))), given, made)
 
 
 def _array(made: Any) -> Array:

@@ -8,8 +8,9 @@ from __future__ import annotations
 import operator
 from collections import deque
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -94,6 +95,12 @@ class Program:
     def python_steps(self) -> list[str]:
         """The ops, in order."""
         return [node.op.name for node in self.graph.nodes]
+
+    def without_poison(self) -> Self:
+        """The same program, running at full speed, with workspaces of its own."""
+        other = copy(self)
+        other._poison, other._idle = False, deque()
+        return other
 
     @property
     def workspaces(self) -> int:

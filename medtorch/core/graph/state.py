@@ -48,6 +48,11 @@ class ModelState:
         self._ids |= arrays
         self._used = [guard for guard in self._all if id(guard.array) in self._ids]
 
+    def use_all(self) -> None:
+        """From now on every tensor of the model is used by a plan."""
+        self._ids |= frozenset(id(guard.array) for guard in self._all)
+        self._used = list(self._all)
+
     def check_used(self) -> None:
         """Raise CompileError if a tensor that a plan was made of was written to, moved or replaced."""
         _check(self._used)

@@ -35,6 +35,7 @@ def _in_full(plan: Plan) -> dict[str, Any]:
         "arena_values": len(program.layout.lives),
         "values_bytes": program.values_bytes,
         "workspaces": program.workspaces,
+        "convolutions": dict(plan.algorithms.convolutions),
         "accuracy": _accuracy(plan),
     }
 
@@ -47,6 +48,7 @@ def _accuracy(plan: Plan) -> dict[str, Any]:
         "bound_means": "largest difference from the model over the largest number of the output",
         "bit_equal_on_example": plan.accuracy.bit_equal,
         "largest_on_example": plan.accuracy.largest,
+        "largest_from_direct_on_example": plan.algorithms.largest_from_direct,
     }
 
 

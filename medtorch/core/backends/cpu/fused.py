@@ -25,9 +25,19 @@ ENDINGS: dict[str, tuple[str, tuple[float | None, ...]]] = {
     "relu": ("relu", ()),
     "relu6": ("clamp", (0.0, 6.0)),
     "leaky_relu": ("leaky_relu", (None,)),
+    "elu": ("elu", (None, 1.0, 1.0)),
+    "silu": ("silu", ()),
+    "mish": ("mish", ()),
+    "gelu": ("gelu", ()),
+    "gelu_tanh": ("gelu_tanh", ()),
+    "hardswish": ("hardswish", ()),
+    "hardsigmoid": ("hardsigmoid", ()),
+    "sigmoid": ("sigmoid", ()),
+    "tanh": ("tanh", ()),
+    "softplus": ("softplus", (1.0, 20.0)),
 }
-"""The native function that is each activation, and its numbers; None is alpha."""
-ACTIVATIONS = ("none", "relu", "relu6", "leaky_relu")
+"""The native function that is each activation, and its numbers; None is alpha. In the order of families/conv.hpp."""
+ACTIVATIONS = tuple(ENDINGS)
 
 
 class PackedWeights:

@@ -6,6 +6,7 @@ into it; the others copy, and a plan does not hand them any.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 from medtorch.core.backends.reference.activation import ActivationKernels
@@ -16,6 +17,12 @@ from medtorch.core.backends.reference.matmul import MatmulKernels
 from medtorch.core.shapes import Shape
 from medtorch.core.windows import Pads
 from medtorch.errors import ArgumentError
+
+ACTIVATIONS = (
+    *("none", "relu", "relu6", "leaky_relu", "elu", "silu", "mish", "gelu", "gelu_tanh"),
+    *("hardswish", "hardsigmoid", "sigmoid", "tanh", "softplus"),
+)
+"""What may end a fused kernel. alpha is the slope of leaky_relu and the alpha of elu; softplus has beta 1, threshold 20."""
 
 
 class FusedKernels(ActivationKernels, ConvKernels, ElementwiseKernels, MatmulKernels):
@@ -107,14 +114,23 @@ class FusedKernels(ActivationKernels, ConvKernels, ElementwiseKernels, MatmulKer
 
     def _finished(self, y: Array, residual: Array | None, activation: str, alpha: float, out: Array | None) -> Array:
         y = y if residual is None else self.add(y, residual)
-        if activation == "relu":
-            y = self.relu(y)
-        elif activation == "relu6":
-            y = self.clamp(y, 0.0, 6.0)
-        elif activation == "leaky_relu":
-            y = self.leaky_relu(y, alpha)
-        elif activation != "none":
-            raise ArgumentError(f"unknown activation {activation!r}; have none, relu, relu6, leaky_relu")
+        y = self._activated(y, activation, alpha)
         if out is None or y is out:
             return y
         return self.copy_into(y, out)
+
+    def _activated(self, y: Array, activation: str, alpha: float) -> Array:
+        if activation in ("relu", "silu", "mish", "gelu", "gelu_tanh", "hardswish", "hardsigmoid", "sigmoid", "tanh"):
+            function: Callable[[Array], Array] = getattr(self, activation)
+            return function(y)
+        if activation == "relu6":
+            return self.clamp(y, 0.0, 6.0)
+        if activation == "leaky_relu":
+            return self.leaky_relu(y, alpha)
+        if activation == "elu":
+            return self.elu(y, alpha, 1.0, 1.0)
+        if activation == "softplus":
+            return self.softplus(y, 1.0, 20.0)
+        if activation != "none":
+            raise ArgumentError(f"unknown activation {activation!r}; have {', '.join(ACTIVATIONS)}")
+        return y

@@ -2,7 +2,7 @@
 
 convolution, transposed convolution -> ConvFused, ConvTransposeFused
 x times a matrix that never changes -> LinearFused
-relu, relu6, leaky relu             -> Activate
+activations                         -> Activate
 reshape                             -> Regroup, which copies where another pass has changed the memory layout
 """
 
@@ -11,9 +11,19 @@ from __future__ import annotations
 from medtorch.core.graph.draft import Draft
 from medtorch.core.graph.ir import Graph, Node, Value
 from medtorch.core.graph.ops import Activate, ConvFused, ConvTransposeFused, LinearFused, Regroup
-from medtorch.core.ops.activation import Hardtanh, LeakyRelu
+from medtorch.core.ops.activation import (
+    Elu,
+    Gelu,
+    Hardsigmoid,
+    Hardswish,
+    Hardtanh,
+    LeakyRelu,
+    Mish,
+    Silu,
+    Softplus,
+)
 from medtorch.core.ops.conv import Conv, ConvInputGrad
-from medtorch.core.ops.elementwise import Clamp, Relu
+from medtorch.core.ops.elementwise import Clamp, Relu, Sigmoid, Tanh
 from medtorch.core.ops.matmul import Matmul
 from medtorch.core.ops.op import Op
 from medtorch.core.ops.shape import Permute, Reshape
@@ -41,21 +51,36 @@ def _lower(draft: Draft, fixed: set[Value], place: int, node: Node) -> None:
         draft.put(place, Node(lowered, (*node.inputs, None), node.outputs))
     elif isinstance(op, Matmul):
         _lower_matmul(draft, fixed, place, node)
-    elif (named := activation_of(op)) is not None:
+    elif (named := activation_of(op)) is not None and _keeps_dtype(draft, node):
         draft.put(place, Node(Activate(*named), node.inputs, node.outputs))
 
 
+_PLAIN: dict[type[Op], str] = {
+    **{Relu: "relu", Sigmoid: "sigmoid", Tanh: "tanh"},
+    **{Silu: "silu", Mish: "mish", Hardswish: "hardswish", Hardsigmoid: "hardsigmoid"},
+}
+
+
 def activation_of(op: Op) -> tuple[str, float] | None:
-    """The name and slope of an activation that the fused kernels know."""
-    if isinstance(op, Relu):
-        return "relu", 0.0
+    """The name and alpha of an activation that the fused kernels know."""
+    if type(op) in _PLAIN:
+        return _PLAIN[type(op)], 0.0
     if isinstance(op, LeakyRelu):
         return "leaky_relu", op.negative_slope
-    if isinstance(op, Hardtanh) and (op.min_val, op.max_val) == (0, 6):
-        return "relu6", 0.0
-    if isinstance(op, Clamp) and (op.low, op.high) == (0, 6):
-        return "relu6", 0.0
+    if isinstance(op, Elu) and (op.scale, op.input_scale) == (1, 1):
+        return "elu", op.alpha
+    if isinstance(op, Gelu):
+        return ("gelu_tanh" if op.approximate == "tanh" else "gelu"), 0.0
+    if isinstance(op, Softplus) and (op.beta, op.threshold) == (1, 20):
+        return "softplus", 0.0
+    if isinstance(op, (Hardtanh, Clamp)):
+        low, high = (op.min_val, op.max_val) if isinstance(op, Hardtanh) else (op.low, op.high)
+        return ("relu6", 0.0) if (low, high) == (0, 6) else None
     return (op.activation, op.alpha) if isinstance(op, Activate) else None
+
+
+def _keeps_dtype(draft: Draft, node: Node) -> bool:
+    return all(v is None or draft.specs[v].dtype is draft.specs[node.outputs[0]].dtype for v in node.inputs)
 
 
 def _lower_matmul(draft: Draft, fixed: set[Value], place: int, node: Node) -> None:

@@ -37,6 +37,35 @@ inline Vec hardsigmoid(Vec x) noexcept { return relu6(x + Vec::set(3.0f)) / Vec:
 inline Vec hardswish(Vec x) noexcept { return x * relu6(x + Vec::set(3.0f)) / Vec::set(6.0f); }
 inline Vec logsigmoid(Vec x) noexcept { return min_nan(x, Vec::zero()) - log1p(exp(-abs(x))); }
 
+// Those that take many steps: once in the code, not in every tile. `alpha` is that of elu.
+[[gnu::noinline]] static Vec activate_slowly(Vec x, Activation kind, float alpha) noexcept {
+  const Vec one = Vec::set(1.0f);
+  switch (kind) {
+    case Activation::elu:
+      return elu(x, Vec::set(alpha), one, one);
+    case Activation::silu:
+      return silu(x);
+    case Activation::mish:
+      return mish(x);
+    case Activation::gelu:
+      return gelu(x);
+    case Activation::gelu_tanh:
+      return gelu_tanh(x);
+    case Activation::hardswish:
+      return hardswish(x);
+    case Activation::hardsigmoid:
+      return hardsigmoid(x);
+    case Activation::sigmoid:
+      return sigmoid(x);
+    case Activation::tanh:
+      return tanh(x);
+    case Activation::softplus:  // as with beta 1 and the threshold 20
+      return select(less(Vec::set(20.0f), x), x, softplus(x));
+    default:
+      return x;
+  }
+}
+
 inline Vec activate(Vec x, Activation kind, float alpha) noexcept {
   switch (kind) {
     case Activation::none:
@@ -47,8 +76,9 @@ inline Vec activate(Vec x, Activation kind, float alpha) noexcept {
       return relu6(x);
     case Activation::leaky_relu:
       return leaky_relu(x, Vec::set(alpha));
+    default:
+      return activate_slowly(x, kind, alpha);
   }
-  return x;
 }
 
 }  // namespace medtorch::MEDTORCH_ISA

@@ -141,7 +141,7 @@ void conv(const KernelSet& set, const Input& x, const Input& weight, const Maybe
     require(same_shape(*residual, y), "conv: residual must have the shape of y");
     for (std::size_t d = 0; d < 5; ++d) require(y.shape(d) == 1 || residual->stride(d) == y.stride(d), "conv: residual must lie as y");
   }
-  require(activation >= 0 && activation <= static_cast<int>(Activation::leaky_relu), "conv: no such activation");
+  require(activation >= 0 && activation < static_cast<int>(Activation::count), "conv: no such activation");
   const Epilogue e{nullptr, nullptr, static_cast<Activation>(activation), alpha};
   const ConvShape s = shape_of(x, y, w);
   const ConvAlgorithm chosen = conv_algorithm(s, allowed(algorithms));

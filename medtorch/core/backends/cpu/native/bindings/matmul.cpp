@@ -104,7 +104,7 @@ void matmul(const KernelSet& set, const Input& a, const Input& b, const Output& 
   for (const Index at : b_at) m.one_b = m.one_b && at == b_at[0];
   require(!bias || (bias->ndim() == 1 && size(*bias, 0) == m.columns && is_contiguous(*bias)), "matmul: bias does not fit");
   require(!residual || (same_shape(*residual, y) && is_contiguous(*residual)), "matmul: residual must have the shape of y, without gaps");
-  require(activation >= 0 && activation <= static_cast<int>(Activation::leaky_relu), "matmul: no such activation");
+  require(activation >= 0 && activation < static_cast<int>(Activation::count), "matmul: no such activation");
   require(packed_data(packed, set, "matmul", packed_shape(b)) == nullptr || m.one_b, "matmul: packed weights are those of one right side");
   if (m.batch == 0) return;
   const MatmulCall call{set, m, a_at, b_at, a_column, static_cast<Activation>(activation), alpha, packed};

@@ -6,7 +6,9 @@
 namespace medtorch {
 
 // What follows a product, in this order: + residual, then the activation.
-enum class Activation : int { none, relu, relu6, leaky_relu };
+enum class Activation : int {
+  none, relu, relu6, leaky_relu, elu, silu, mish, gelu, gelu_tanh, hardswish, hardsigmoid, sigmoid, tanh, softplus, count,
+};
 
 // A convolution over channels-last images: x (n, size..., groups * inputs), y (n, count..., groups * outputs), always three
 // spatial dims, the missing ones of size 1. Strides are counted in floats: x and y may be slices or phases of wider images.

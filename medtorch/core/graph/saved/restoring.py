@@ -1,0 +1,269 @@
+"""Plans from data that nobody vouches for: every field is checked, every shape computed anew, sizes stay bounded.
+
+Native kernels check once more that no job leaves its memory (native/program.cpp). That the numbers are the model's is for
+the digest of the file to say, and for the recorded answers of the bundle that it stands in.
+
+Requires  REQ-F-CMP-008, REQ-S-SEC-001, REQ-S-SEC-003
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from medtorch.core import dtypes
+from medtorch.core.algorithms import ALGORITHMS, cpu_algorithms
+from medtorch.core.backends import kernels_for
+from medtorch.core.devices import device
+from medtorch.core.graph.accuracy import Accuracy
+from medtorch.core.graph.algorithms import Algorithms
+from medtorch.core.graph.compiled import Compiled, Key
+from medtorch.core.graph.ir import Constant, Graph, Node, Value
+from medtorch.core.graph.ops import Activated, Arrange, LinearFused, ScaleShift
+from medtorch.core.graph.plan import Plan, planned_program
+from medtorch.core.graph.probe import probe_described
+from medtorch.core.graph.saved.operations import DTYPES, op_from_data
+from medtorch.core.graph.saved.saving import FORMAT, KINDS, VERSION
+from medtorch.core.graph.structure import Group, Leaf, Plain, Structure
+from medtorch.core.spec import Spec
+from medtorch.errors import FormatError, LimitError, MedtorchError
+
+Array = Any
+_CPU = device("cpu")
+_PLAIN = {"bool": bool, "int": int, "float": float, "str": str, "NoneType": type(None)}
+MOST_NODES, MOST_PLANS, MOST_BYTES = 100_000, 64, 1 << 34
+_RAISED = (MedtorchError, ValueError, TypeError, IndexError, ArithmeticError, KeyError, MemoryError, np.linalg.LinAlgError)
+
+
+def restore_plans(
+    model: Callable[..., Any], data: Any, arrays: Mapping[str, Array], *, most_bytes: int = MOST_BYTES
+) -> Compiled:
+    """What `save_plans` gave as a compiled `model`: its plans are there, inputs of other kinds are captured as ever.
+
+    `most_bytes` is how much memory the values of one plan may take together.
+
+    Raises    FormatError, LimitError
+    """
+    head = _fields(data, "the plans", {"format", "version", "rewrites", "algorithms", "plans"})
+    if (head["format"], head["version"]) != (FORMAT, VERSION):
+        raise FormatError(f"the plans: format {head['format']!r} {head['version']!r}, not {FORMAT} {VERSION}")
+    if head["rewrites"] not in ("all", "none") or head["algorithms"] not in ALGORITHMS:
+        raise FormatError("the plans: unknown rewrites or algorithms")
+    found = _listed(head["plans"], "the plans", MOST_PLANS)
+    kept = {name: _frozen(array) for name, array in arrays.items()}
+    compiled = Compiled(
+        model, rewrites=head["rewrites"] == "all", plans=max(8, len(found)), poison=False, algorithms=head["algorithms"]
+    )
+    for nr, one in enumerate(found):
+        with cpu_algorithms(head["algorithms"]):
+            compiled.adopt(*_restored(one, kept, f"plan {nr}", most_bytes))
+    return compiled
+
+
+def _restored(data: Any, arrays: Mapping[str, Array], where: str, most_bytes: int) -> tuple[Key, Plan]:
+    names = {"arguments", "outputs_as", "inputs", "constants", "nodes", "outputs", "made"}
+    plan = _fields(data, where, names)
+    arguments, outputs_as = (_structure(plan[name], where) for name in ("arguments", "outputs_as"))
+    specs: dict[Value, Spec] = {}
+    orders = [_input(one, specs, where) for one in _listed(plan["inputs"], where, 1000)]
+    inputs = tuple(specs)
+    constants = dict(_constant(one, arrays, specs, where) for one in _listed(plan["constants"], where, MOST_NODES))
+    nodes = tuple(
+        _node(one, specs, f"{where}, node {nr}", most_bytes)
+        for nr, one in enumerate(_listed(plan["nodes"], where, MOST_NODES))
+    )
+    outputs = tuple(_known(value, specs, where) for value in _listed(plan["outputs"], where, 1000))
+    if sum(spec.numel * spec.dtype.itemsize for spec in specs.values()) > most_bytes:
+        raise LimitError(f"{where}: its values take more than {most_bytes} bytes")
+    if _leaves(arguments) != len(inputs) or _leaves(outputs_as) != len(outputs):
+        raise FormatError(f"{where}: inputs or outputs do not fit how they are nested")
+    graph = Graph(inputs, constants, nodes, outputs, specs)
+    kernels = kernels_for(_CPU)
+    try:
+        seen = probe_described(graph, kernels, orders)
+        program = planned_program(graph, kernels, seen, _CPU, poison=False)
+    except _RAISED as error:
+        raise FormatError(f"{where}: {error}") from error
+    kinds = [specs[value] for value in inputs]
+    layouts = [
+        (kind.shape, kind.dtype.name, _strides(kind.shape, order, kind.dtype.itemsize))
+        for kind, order in zip(kinds, orders, strict=True)
+    ]
+    return (arguments, "cpu", *layouts), Plan(program, outputs_as, *_made(plan["made"], where), frozenset())
+
+
+def _input(data: Any, specs: dict[Value, Spec], where: str) -> tuple[int, ...]:
+    """Enters an input; the order of its dims in memory."""
+    entry = _fields(data, f"{where}, input", {"value", "shape", "dtype", "order"})
+    shape = tuple(_whole(n, 1 << 31, where) for n in _listed(entry["shape"], where, 64))
+    if not isinstance(entry["dtype"], str) or entry["dtype"] not in DTYPES:
+        raise FormatError(f"{where}: no dtype {entry['dtype']!r}")
+    _new(entry["value"], Spec(shape, DTYPES[entry["dtype"]], _CPU), specs, where)
+    return _order(entry["order"], len(shape), where)
+
+
+def _strides(shape: tuple[int, ...], order: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
+    """The steps of a dense array with the dims `order` from the longest step to the shortest."""
+    found, step = [0] * len(shape), itemsize
+    for dim in reversed(order):
+        found[dim] = step
+        step *= shape[dim]
+    return tuple(found)
+
+
+def _constant(
+    data: Any, arrays: Mapping[str, Array], specs: dict[Value, Spec], where: str
+) -> tuple[Value, Constant]:
+    entry = _fields(data, f"{where}, constant", {"value", "tensor", "order"})
+    if not isinstance(entry["tensor"], str) or entry["tensor"] not in arrays:
+        raise FormatError(f"{where}: no tensor {entry['tensor']!r} for a constant")
+    array = arrays[entry["tensor"]]
+    order = _order(entry["order"], array.ndim, where)
+    turned = array if order == tuple(range(array.ndim)) else _frozen(_turned(array, order))
+    value = _new(entry["value"], Spec(turned.shape, dtypes.from_numpy(turned.dtype), _CPU), specs, where)
+    return value, Constant(turned)
+
+
+def _turned(array: Array, order: tuple[int, ...]) -> Array:
+    """A tensor in memory order, with its dims where they belong."""
+    return array.transpose(sorted(range(len(order)), key=order.__getitem__))
+
+
+def _frozen(array: Array) -> Array:
+    """A copy that cannot be written to and owns its memory: what kernels pack once."""
+    found = array.copy(order="K")
+    found.flags.writeable = False
+    return found
+
+
+def _node(data: Any, specs: dict[Value, Spec], where: str, most_bytes: int) -> Node:
+    if not isinstance(data, dict) or not {"inputs", "outputs"} <= set(data):
+        raise FormatError(f"{where}: has no inputs or outputs")
+    op = op_from_data({name: value for name, value in data.items() if name not in ("inputs", "outputs")}, where)
+    taken = [None if v is None else _known(v, specs, where) for v in _listed(data["inputs"], where, 10_000)]
+    try:
+        made = op.check(*(None if value is None else specs[value] for value in taken))
+        _check_more(op, [None if value is None else specs[value] for value in taken])
+    except _RAISED as error:
+        raise FormatError(f"{where}: {error}") from error
+    results = made if isinstance(made, tuple) else (made,)
+    names = _listed(data["outputs"], where, 100)
+    if len(names) != len(results):
+        raise FormatError(f"{where}: {op.name} makes {len(results)} values, not {len(names)}")
+    for name, spec in zip(names, results, strict=True):
+        if any(size < 0 for size in spec.shape) or spec.numel * spec.dtype.itemsize > most_bytes:
+            raise LimitError(f"{where}: {op.name} would make {spec}")
+        _new(name, spec, specs, where)
+    return Node(op, tuple(taken), tuple(names))
+
+
+def _check_more(op: Any, taken: list[Spec | None]) -> None:
+    """What the rewrites keep by construction, and the ops of a graph do not check themselves."""
+    given = [None if spec is None else spec.shape for spec in taken]
+    kinds = {spec.dtype for spec in taken if spec is not None}
+    if isinstance(op, Activated) and len(kinds) > 1:
+        raise FormatError(f"{op.name}: inputs of several dtypes")
+    if isinstance(op, LinearFused):
+        x, weight, bias, residual = given
+        result = None if x is None or weight is None else (*x[:-1], weight[0])
+        fits = x and weight and len(weight) == 2 and x[-1] == weight[1]
+        if not fits or bias not in (None, weight[:1]) or residual not in (None, result):  # type: ignore[index]
+            raise FormatError(f"{op.name}: sizes do not fit")
+    if isinstance(op, ScaleShift):
+        x, scale, shift = given
+        if x is None or not 0 <= op.dim < len(x) or scale != (x[op.dim],) or shift not in (None, scale):
+            raise FormatError(f"{op.name}: sizes do not fit")
+    if isinstance(op, Arrange):
+        fits = given[0] is not None and np.broadcast_shapes(given[0], op.shape) == op.shape
+        if not fits or sorted(op.order) != list(range(len(op.shape))):
+            raise FormatError(f"{op.name}: sizes do not fit")
+
+
+def _made(data: Any, where: str) -> tuple[dict[str, int], int, Accuracy, Algorithms]:
+    """What was found when the plan was made."""
+    names = {"ops_captured", "rewrites", "bit_equal_on_example", "largest_on_example", "convolutions"}
+    entry = _fields(data, f"{where}, made", names | {"largest_from_direct_on_example"})
+    largest, direct = entry["largest_on_example"], entry["largest_from_direct_on_example"]
+    if not all(isinstance(n, (int, float)) and not isinstance(n, bool) for n in (largest, direct)):
+        raise FormatError(f"{where}: an accuracy that is no number")
+    if not isinstance(entry["bit_equal_on_example"], bool):
+        raise FormatError(f"{where}: bit_equal_on_example is neither true nor false")
+    counts, convolutions = _counts(entry["rewrites"], where), _counts(entry["convolutions"], where)
+    accuracy = Accuracy(entry["bit_equal_on_example"], float(largest))
+    return counts, _whole(entry["ops_captured"], MOST_NODES, where), accuracy, Algorithms(convolutions, float(direct))
+
+
+def _counts(data: Any, where: str) -> dict[str, int]:
+    if not isinstance(data, dict) or len(data) > 100:
+        raise FormatError(f"{where}: no counts by name")
+    return {str(name): _whole(count, MOST_NODES, where) for name, count in data.items()}
+
+
+def _structure(data: Any, where: str, depth: int = 0) -> Structure:
+    if not isinstance(data, dict) or depth > 20:
+        raise FormatError(f"{where}: how inputs and outputs are nested is not told")
+    kind = data.get("is")
+    if kind == "tensor" and set(data) == {"is"}:
+        return Leaf()
+    if kind == "value" and set(data) == {"is", "value", "kind"} and type(data["value"]) is _PLAIN.get(data["kind"]):
+        return Plain(data["value"], type(data["value"]))
+    if isinstance(kind, str) and kind in KINDS and set(data) == {"is", "keys", "parts"}:
+        parts = tuple(_structure(part, where, depth + 1) for part in _listed(data["parts"], where, 10_000))
+        keys = None if data["keys"] is None else tuple(_listed(data["keys"], where, 10_000))
+        named = issubclass(KINDS[kind], dict)
+        if named == (keys is not None) and (keys is None or (len(keys) == len(parts) and all(map(_is_text, keys)))):
+            return Group(KINDS[kind], keys, parts)
+    raise FormatError(f"{where}: how inputs and outputs are nested is not told")
+
+
+def _leaves(structure: Structure) -> int:
+    return 1 if isinstance(structure, Leaf) else sum(map(_leaves, structure.parts)) if isinstance(structure, Group) else 0
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _fields(data: Any, where: str, names: set[str]) -> dict[str, Any]:
+    if not isinstance(data, dict) or set(data) != names:
+        raise FormatError(f"{where}: must have {', '.join(sorted(names))} and nothing else")
+    return data
+
+
+def _listed(data: Any, where: str, most: int) -> list[Any]:
+    if not isinstance(data, list):
+        raise FormatError(f"{where}: a list is missing")
+    if len(data) > most:
+        raise LimitError(f"{where}: a list of {len(data)}, more than {most}")
+    return data
+
+
+def _whole(value: Any, most: int, where: str) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= most:
+        raise FormatError(f"{where}: {value!r} is no whole number from 0 to {most}")
+    return value
+
+
+def _order(data: Any, ndim: int, where: str) -> tuple[int, ...]:
+    order = tuple(_whole(n, 64, where) for n in _listed(data, where, 64))
+    if sorted(order) != list(range(ndim)):
+        raise FormatError(f"{where}: {order} does not name each of {ndim} dims once")
+    return order
+
+
+def _new(value: Any, spec: Spec, specs: dict[Value, Spec], where: str) -> Value:
+    number = _whole(value, 1 << 31, where)
+    if number in specs:
+        raise FormatError(f"{where}: value {number} is made twice")
+    specs[number] = spec
+    return number
+
+
+def _known(value: Any, specs: dict[Value, Spec], where: str) -> Value:
+    number = _whole(value, 1 << 31, where)
+    if number not in specs:
+        raise FormatError(f"{where}: nobody made value {number}")
+    return number
