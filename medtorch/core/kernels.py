@@ -9,6 +9,7 @@ Requires  REQ-F-OPS-001
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
+from types import ModuleType
 from typing import Any, ClassVar, Protocol
 
 from medtorch.core.dtypes import dtype
@@ -20,6 +21,10 @@ Array = Any
 
 class Kernels(Protocol):
     """Every kernel that ops may call, by family."""
+
+    @property
+    def native(self) -> ModuleType | None:
+        """The module that writes down native jobs and runs them again; None where kernels run from Python alone."""
 
     def quiet(self) -> AbstractContextManager[Any]: ...
 
@@ -195,7 +200,7 @@ class Kernels(Protocol):
         self, input: Array, dy: Array, kernel: Shape, stride: Shape, padding: Pads, dilation: Shape, groups: int
     ) -> Array: ...
 
-    # fused: for compiled graphs. Activation: "none", "relu", "relu6", "leaky_relu" with the slope alpha. `out` is the
+    # fused: for compiled graphs. Activations are named in reference/fused.py. `out` is the
     # memory that the result goes to and that is returned, of any strides, or None; for the elementwise ones (from
     # scale_shift on) it may be an input's. `writes` names the kernels that compute straight into out.
     writes: ClassVar[frozenset[str]]
@@ -252,6 +257,7 @@ class Kernels(Protocol):
     def add_activated(self, a: Array, b: Array, activation: str, alpha: float, out: Array | None) -> Array: ...
     def activate(self, x: Array, activation: str, alpha: float, out: Array | None) -> Array: ...
     def copy_into(self, x: Array, out: Array) -> Array: ...
+    def regroup(self, x: Array, shape: Shape) -> Array: ...
 
     # pool
     def max_pool(

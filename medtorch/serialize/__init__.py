@@ -18,6 +18,7 @@ from medtorch.serialize.manifest import (
     TensorEntry,
     Tolerance,
 )
+from medtorch.serialize.plans import has_plans, pack_plans, unpack_plans
 from medtorch.serialize.safetensors import SafetensorsFile, load_safetensors, read_safetensors, save_safetensors
 from medtorch.serialize.selftest import GoldenResult, check_state_dict, run_golden
 from medtorch.serialize.statedict import Candidate, FoundStateDict, find_state_dict
@@ -46,13 +47,16 @@ __all__ = [
     "bundle_digest",
     "check_state_dict",
     "find_state_dict",
+    "has_plans",
     "inspect_torch",
     "load_safetensors",
     "load_torch",
+    "pack_plans",
     "read_bundle",
     "read_safetensors",
     "run_golden",
     "save_safetensors",
     "save_torch",
+    "unpack_plans",
     "write_bundle",
 ]

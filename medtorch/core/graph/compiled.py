@@ -79,7 +79,7 @@ class Compiled:
     def __repr__(self) -> str:
         return f"Compiled({type(self.model).__name__}, plans={len(self._plans)})"
 
-    # -- plans that are kept elsewhere ----------------------------------------------------------------------------------
+    # -- plans that are kept elsewhere --------------------------------------------------------------------------------
 
     @property
     def rewrites(self) -> str:
@@ -178,8 +178,9 @@ def compile(
 
     The model's numbers are copied: changing a module's later is noticed and refused; those that a plain function uses
     are not watched. `algorithms` is what convolutions on a CPU may use ("direct", "default", "fast"; None: what is in
-    force now, see medtorch.set_cpu_algorithms); stats() tells what they chose and what that costs in accuracy. `plans` is how many kinds of input (shapes, dtypes, layouts) are kept. `poison` overwrites dead
-    memory with NaN after every step, for tests.
+    force now, see medtorch.set_cpu_algorithms); stats() tells what they chose and what that costs in accuracy. `plans`
+    is how many kinds of input (shapes, dtypes, layouts) are kept. `poison` overwrites dead memory with NaN after every
+    step, for tests.
     """
     if not callable(model):
         raise ArgumentError(f"compile: the model must be callable, got {type(model).__name__}")

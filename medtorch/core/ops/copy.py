@@ -102,7 +102,10 @@ class SetView(Op):
         for op, nr in self.views_of_base:
             found = op.forward(kernels, part)
             part = found[nr] if isinstance(found, tuple) else found
-        part[...] = value
+        if part.shape == value.shape and part.dtype == value.dtype:
+            kernels.copy_into(value, part)
+        else:
+            part[...] = value
         return out
 
     def vjp(self, dy: Tensor, value_spec: Spec, needs: tuple[bool, bool]) -> tuple[Tensor | None, Tensor | None]:

@@ -15,6 +15,7 @@ import numpy as np
 from medtorch.core.algorithms import ALGORITHMS, get_cpu_algorithms
 from medtorch.core.backends.cpu.base import all_float32
 from medtorch.core.backends.cpu.conv import ConvKernels, flat, numbers, three
+from medtorch.core.backends.cpu.layout import LayoutKernels
 from medtorch.core.backends.reference.base import Array
 from medtorch.core.backends.reference.fused import FusedKernels as ReferenceFusedKernels
 from medtorch.core.shapes import Shape
@@ -58,7 +59,7 @@ class PackedWeights:
         return found[1]
 
 
-class FusedKernels(ConvKernels, ReferenceFusedKernels):
+class FusedKernels(ConvKernels, LayoutKernels, ReferenceFusedKernels):
     """Convolution and linear maps with bias, residual and activation; float32, else the reference's."""
 
     writes: ClassVar[frozenset[str]] = ReferenceFusedKernels.writes | {"conv_fused", "linear_fused"}

@@ -5,8 +5,6 @@ Requires  REQ-F-OPS-001
 
 from __future__ import annotations
 
-import numpy as np
-
 from medtorch.core import shapes
 from medtorch.core.backends.cpu.base import FLOAT32, NativeFamily
 from medtorch.core.backends.reference.base import Array

@@ -4,8 +4,8 @@
     saving.py       a compiled model's plans -> JSON values and constants
     restoring.py    the other way: every field checked, every shape computed anew, no code named by the data
 
-A saved plan holds the rewritten graph and its constants, and nothing that depends on a processor: memory layouts, packed
-weights and jobs are made afresh when it is loaded, without running the model.
+A saved plan holds the rewritten graph and its constants, and nothing that depends on a processor: memory layouts,
+packed weights and jobs are made afresh when it is loaded, without running the model.
 
 Requires  REQ-F-CMP-008, REQ-S-SEC-001
 """

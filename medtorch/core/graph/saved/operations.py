@@ -9,8 +9,7 @@ import math
 import types
 import typing
 from collections.abc import Sequence
-from dataclasses import fields
-from functools import cache
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 from medtorch.core import dtypes
@@ -24,6 +23,7 @@ from medtorch.core.ops import (
     conv_transpose,
     copy,
     elementwise,
+    extremes,
     indexing,
     interpolate,
     matmul,
@@ -45,11 +45,11 @@ _KNOWN: tuple[type[Op], ...] = (
     *(arithmetic.Add, arithmetic.Sub, arithmetic.Mul, arithmetic.Div),
     *(elementwise.Abs, elementwise.Clamp, elementwise.Exp, elementwise.Log, elementwise.Neg, elementwise.Reciprocal),
     *(elementwise.Relu, elementwise.Rsqrt, elementwise.Sigmoid, elementwise.Sqrt, elementwise.Tanh),
-    *(comparison.Maximum, comparison.Minimum, comparison.Where),
+    *(arithmetic.Maximum, arithmetic.Minimum, comparison.Where),
     *(avg_pool.AvgPool, avg_pool.AdaptiveAvgPool, max_pool.MaxPool, max_pool.AdaptiveMaxPool),
     *(conv.Conv, conv.ConvInputGrad, conv_transpose.ConvTranspose, matmul.Matmul, interpolate.Interpolate),
     *(copy.Cast, copy.Clone, indexing.BasicIndex, norm.Standardize, pad.Pad),
-    *(reduction.Amax, reduction.Mean, reduction.Sum, softmax.LogSoftmax, softmax.Softmax),
+    *(extremes.Amax, reduction.Mean, reduction.Sum, softmax.LogSoftmax, softmax.Softmax),
     *(shape.Cat, shape.Expand, shape.Permute, shape.Reshape, shape.Roll, shape.Slice),
 )
 OPS = {op.__name__: op for op in _KNOWN}
@@ -82,9 +82,9 @@ def op_from_data(data: Any, where: str) -> Op:
     return kind(**values)
 
 
-@cache
-def _hints(kind: type[Op]) -> dict[str, Any]:
-    names = [field.name for field in fields(kind)] if hasattr(kind, "__dataclass_fields__") else []
+def _hints(kind: Any) -> dict[str, Any]:
+    """The fields of an op and the types that they are annotated with."""
+    names = [field.name for field in fields(kind)] if is_dataclass(kind) else []
     known = typing.get_type_hints(kind, localns={"Number": float | int | bool}) if names else {}
     return {name: known[name] for name in names}
 

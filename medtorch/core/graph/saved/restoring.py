@@ -1,14 +1,13 @@
 """Plans from data that nobody vouches for: every field is checked, every shape computed anew, sizes stay bounded.
 
-Native kernels check once more that no job leaves its memory (native/program.cpp). That the numbers are the model's is for
-the digest of the file to say, and for the recorded answers of the bundle that it stands in.
+Native kernels check once more that no job leaves its memory (native/program.cpp). That the numbers are the model's is
+for the digest of the file to say, and for the recorded answers of the bundle that it stands in.
 
 Requires  REQ-F-CMP-008, REQ-S-SEC-001, REQ-S-SEC-003
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -35,7 +34,16 @@ Array = Any
 _CPU = device("cpu")
 _PLAIN = {"bool": bool, "int": int, "float": float, "str": str, "NoneType": type(None)}
 MOST_NODES, MOST_PLANS, MOST_BYTES = 100_000, 64, 1 << 34
-_RAISED = (MedtorchError, ValueError, TypeError, IndexError, ArithmeticError, KeyError, MemoryError, np.linalg.LinAlgError)
+_RAISED = (
+    MedtorchError,
+    ValueError,
+    TypeError,
+    IndexError,
+    ArithmeticError,
+    KeyError,
+    MemoryError,
+    np.linalg.LinAlgError,
+)
 
 
 def restore_plans(
@@ -114,9 +122,7 @@ def _strides(shape: tuple[int, ...], order: tuple[int, ...], itemsize: int) -> t
     return tuple(found)
 
 
-def _constant(
-    data: Any, arrays: Mapping[str, Array], specs: dict[Value, Spec], where: str
-) -> tuple[Value, Constant]:
+def _constant(data: Any, arrays: Mapping[str, Array], specs: dict[Value, Spec], where: str) -> tuple[Value, Constant]:
     entry = _fields(data, f"{where}, constant", {"value", "tensor", "order"})
     if not isinstance(entry["tensor"], str) or entry["tensor"] not in arrays:
         raise FormatError(f"{where}: no tensor {entry['tensor']!r} for a constant")
@@ -220,7 +226,9 @@ def _structure(data: Any, where: str, depth: int = 0) -> Structure:
 
 
 def _leaves(structure: Structure) -> int:
-    return 1 if isinstance(structure, Leaf) else sum(map(_leaves, structure.parts)) if isinstance(structure, Group) else 0
+    return (
+        1 if isinstance(structure, Leaf) else sum(map(_leaves, structure.parts)) if isinstance(structure, Group) else 0
+    )
 
 
 def _is_text(value: Any) -> bool:

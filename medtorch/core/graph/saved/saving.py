@@ -14,7 +14,7 @@ from medtorch.core.graph.compiled import Compiled, Key
 from medtorch.core.graph.plan import Plan
 from medtorch.core.graph.probe import dense_order
 from medtorch.core.graph.saved.operations import op_to_data
-from medtorch.core.graph.structure import Group, Leaf, Plain, Structure
+from medtorch.core.graph.structure import Leaf, Plain, Structure
 from medtorch.errors import UnsupportedError
 
 Array = Any
