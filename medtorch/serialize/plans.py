@@ -1,6 +1,6 @@
 """A compiled model's plans as two files of a bundle: what they do as JSON, their constants as safetensors.
 
-Requires  REQ-F-CMP-008
+Requires  REQ-F-CMP-010
 """
 
 from __future__ import annotations

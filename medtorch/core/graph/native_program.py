@@ -3,7 +3,7 @@
 Every step is described once (description.py). Native jobs are written down as they come; looks into memory cost nothing
 later; what is left runs from Python between native calls and copies what it makes to its place (settling.py).
 
-Requires  REQ-F-CMP-005, REQ-F-CMP-006
+Requires  REQ-F-CMP-005, REQ-F-CMP-006, REQ-F-CMP-009
 """
 
 from __future__ import annotations

@@ -15,7 +15,6 @@ import numpy as np
 from medtorch.core.algorithms import ALGORITHMS, get_cpu_algorithms
 from medtorch.core.backends.cpu.base import all_float32
 from medtorch.core.backends.cpu.conv import ConvKernels, flat, numbers, three
-from medtorch.core.backends.cpu.layout import LayoutKernels
 from medtorch.core.backends.reference.base import Array
 from medtorch.core.backends.reference.fused import FusedKernels as ReferenceFusedKernels
 from medtorch.core.shapes import Shape
@@ -59,7 +58,7 @@ class PackedWeights:
         return found[1]
 
 
-class FusedKernels(ConvKernels, LayoutKernels, ReferenceFusedKernels):
+class FusedKernels(ConvKernels, ReferenceFusedKernels):
     """Convolution and linear maps with bias, residual and activation; float32, else the reference's."""
 
     writes: ClassVar[frozenset[str]] = ReferenceFusedKernels.writes | {"conv_fused", "linear_fused"}
@@ -171,10 +170,6 @@ class FusedKernels(ConvKernels, LayoutKernels, ReferenceFusedKernels):
         y = None if out is None else self._mapped("identity", (x,), activation, alpha, out)
         return super().activate(x, activation, alpha, out) if y is None else y
 
-    def regroup(self, x: Array, shape: tuple[int, ...]) -> Array:
-        view = _view(x, shape)
-        return self.copy(x, "contiguous_format").reshape(shape) if view is None else view
-
     def copy_into(self, x: Array, out: Array) -> Array:
         y = self._mapped("identity", (x,), "none", 0.0, out) if x.shape == out.shape else None
         return super().copy_into(x, out) if y is None else y
@@ -191,13 +186,3 @@ class FusedKernels(ConvKernels, LayoutKernels, ReferenceFusedKernels):
 def _lies_as(a: Array, b: Array) -> bool:
     """Whether two arrays of one shape have the same strides wherever they matter."""
     return all(n == 1 or s == t for n, s, t in zip(a.shape, a.strides, b.strides, strict=True))
-
-
-def _view(x: Array, shape: tuple[int, ...]) -> Array | None:
-    """x as another shape, without a copy; None where its memory does not allow that."""
-    if x.flags.c_contiguous:
-        return x.reshape(shape)
-    try:
-        return np.reshape(x, shape, copy=False)
-    except ValueError:  # the one way in which NumPy tells
-        return None

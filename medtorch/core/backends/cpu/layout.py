@@ -5,6 +5,8 @@ Requires  REQ-F-OPS-001
 
 from __future__ import annotations
 
+import numpy as np
+
 from medtorch.core import shapes
 from medtorch.core.backends.cpu.base import FLOAT32, NativeFamily
 from medtorch.core.backends.reference.base import Array
@@ -21,3 +23,17 @@ class LayoutKernels(NativeFamily, ReferenceLayoutKernels):
         by_step = sorted(range(x.ndim), key=lambda d: (-abs(x.strides[d]), d))
         out = self.new_in_order(x.shape, tuple(by_step if kept else shapes.memory_order(x.ndim, memory_format)))
         return out if self.set.map_into(out, "identity", (x,), (), "", ()) else super().copy(x, memory_format)
+
+    def regroup(self, x: Array, shape: tuple[int, ...]) -> Array:
+        view = _view(x, shape)
+        return self.copy(x, "contiguous_format").reshape(shape) if view is None else view
+
+
+def _view(x: Array, shape: tuple[int, ...]) -> Array | None:
+    """x as another shape, without a copy; None where its memory does not allow that."""
+    if x.flags.c_contiguous:
+        return x.reshape(shape)
+    try:
+        return np.reshape(x, shape, copy=False)
+    except ValueError:  # the one way in which NumPy tells
+        return None

@@ -22,7 +22,7 @@ ACTIVATIONS = (
     *("none", "relu", "relu6", "leaky_relu", "elu", "silu", "mish", "gelu", "gelu_tanh"),
     *("hardswish", "hardsigmoid", "sigmoid", "tanh", "softplus"),
 )
-"""What may end a fused kernel. alpha is the slope of leaky_relu and the alpha of elu; softplus has beta 1, threshold 20."""
+"""What may end a fused kernel. alpha is the slope of leaky_relu or the alpha of elu; softplus: beta 1, threshold 20."""
 
 
 class FusedKernels(ActivationKernels, ConvKernels, ElementwiseKernels, MatmulKernels):

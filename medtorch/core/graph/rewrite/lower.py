@@ -56,8 +56,13 @@ def _lower(draft: Draft, fixed: set[Value], place: int, node: Node) -> None:
 
 
 _PLAIN: dict[type[Op], str] = {
-    Relu: "relu", Sigmoid: "sigmoid", Tanh: "tanh",
-    Silu: "silu", Mish: "mish", Hardswish: "hardswish", Hardsigmoid: "hardsigmoid",
+    Relu: "relu",
+    Sigmoid: "sigmoid",
+    Tanh: "tanh",
+    Silu: "silu",
+    Mish: "mish",
+    Hardswish: "hardswish",
+    Hardsigmoid: "hardsigmoid",
 }
 
 

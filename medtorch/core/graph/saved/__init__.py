@@ -7,5 +7,5 @@
 A saved plan holds the rewritten graph and its constants, and nothing that depends on a processor: memory layouts,
 packed weights and jobs are made afresh when it is loaded, without running the model.
 
-Requires  REQ-F-CMP-008, REQ-S-SEC-001
+Requires  REQ-F-CMP-010, REQ-S-SEC-001
 """

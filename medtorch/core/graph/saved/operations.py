@@ -1,6 +1,6 @@
 """The ops that a saved plan may hold, and their fields as JSON values.
 
-Requires  REQ-F-CMP-008, REQ-S-SEC-001
+Requires  REQ-F-CMP-010, REQ-S-SEC-001
 """
 
 from __future__ import annotations
@@ -45,9 +45,11 @@ _KNOWN: tuple[type[Op], ...] = (
     *(arithmetic.Add, arithmetic.Sub, arithmetic.Mul, arithmetic.Div),
     *(elementwise.Abs, elementwise.Clamp, elementwise.Exp, elementwise.Log, elementwise.Neg, elementwise.Reciprocal),
     *(elementwise.Relu, elementwise.Rsqrt, elementwise.Sigmoid, elementwise.Sqrt, elementwise.Tanh),
-    *(arithmetic.Maximum, arithmetic.Minimum, comparison.Where),
+    *(arithmetic.Maximum, arithmetic.Minimum, arithmetic.Pow, comparison.Where),
+    *(comparison.Eq, comparison.Ne, comparison.Lt, comparison.Le),
     *(avg_pool.AvgPool, avg_pool.AdaptiveAvgPool, max_pool.MaxPool, max_pool.AdaptiveMaxPool),
     *(conv.Conv, conv.ConvInputGrad, conv_transpose.ConvTranspose, matmul.Matmul, interpolate.Interpolate),
+    *(shape.Select, shape.Split, shape.Unbind, shape.Flip),
     *(copy.Cast, copy.Clone, indexing.BasicIndex, norm.Standardize, pad.Pad),
     *(extremes.Amax, reduction.Mean, reduction.Sum, softmax.LogSoftmax, softmax.Softmax),
     *(shape.Cat, shape.Expand, shape.Permute, shape.Reshape, shape.Roll, shape.Slice),

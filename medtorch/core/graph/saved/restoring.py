@@ -3,7 +3,7 @@
 Native kernels check once more that no job leaves its memory (native/program.cpp). That the numbers are the model's is
 for the digest of the file to say, and for the recorded answers of the bundle that it stands in.
 
-Requires  REQ-F-CMP-008, REQ-S-SEC-001, REQ-S-SEC-003
+Requires  REQ-F-CMP-010, REQ-S-SEC-001, REQ-S-SEC-003
 """
 
 from __future__ import annotations
@@ -35,15 +35,10 @@ _CPU = device("cpu")
 _PLAIN = {"bool": bool, "int": int, "float": float, "str": str, "NoneType": type(None)}
 MOST_NODES, MOST_PLANS, MOST_BYTES = 100_000, 64, 1 << 34
 _RAISED = (
-    MedtorchError,
-    ValueError,
-    TypeError,
-    IndexError,
-    ArithmeticError,
-    KeyError,
-    MemoryError,
-    np.linalg.LinAlgError,
+    *(MedtorchError, ValueError, TypeError, IndexError, KeyError, AttributeError),
+    *(ArithmeticError, MemoryError, RuntimeError, StopIteration, np.linalg.LinAlgError),
 )
+"""What checks and kernels raise for arguments that their ops would never have let through."""
 
 
 def restore_plans(
@@ -214,7 +209,7 @@ def _structure(data: Any, where: str, depth: int = 0) -> Structure:
     kind = data.get("is")
     if kind == "tensor" and set(data) == {"is"}:
         return Leaf()
-    if kind == "value" and set(data) == {"is", "value", "kind"} and type(data["value"]) is _PLAIN.get(data["kind"]):
+    if kind == "value" and set(data) == {"is", "value", "kind"} and _is_plain(data["value"], data["kind"]):
         return Plain(data["value"], type(data["value"]))
     if isinstance(kind, str) and kind in KINDS and set(data) == {"is", "keys", "parts"}:
         parts = tuple(_structure(part, where, depth + 1) for part in _listed(data["parts"], where, 10_000))
@@ -229,6 +224,10 @@ def _leaves(structure: Structure) -> int:
     return (
         1 if isinstance(structure, Leaf) else sum(map(_leaves, structure.parts)) if isinstance(structure, Group) else 0
     )
+
+
+def _is_plain(value: Any, kind: Any) -> bool:
+    return isinstance(kind, str) and type(value) is _PLAIN.get(kind)
 
 
 def _is_text(value: Any) -> bool:

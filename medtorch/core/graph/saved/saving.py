@@ -1,14 +1,12 @@
 """The plans of a compiled model as JSON values and arrays.
 
-Requires  REQ-F-CMP-008
+Requires  REQ-F-CMP-010
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from typing import Any
-
-import numpy as np
 
 from medtorch.core.graph.compiled import Compiled, Key
 from medtorch.core.graph.plan import Plan
@@ -76,7 +74,7 @@ def _constant(array: Array, constants: dict[int, str], arrays: dict[str, Array])
     order = dense_order(array) or tuple(range(array.ndim))
     name = constants.setdefault(id(array), f"constant.{len(constants)}")
     if name not in arrays:
-        arrays[name] = np.ascontiguousarray(array.transpose(order))
+        arrays[name] = array.transpose(order).copy(order="C")
     return {"tensor": name, "order": list(order)}
 
 
