@@ -115,7 +115,7 @@ class Compiled:
 
     def _plan_for(self, tensors: list[Tensor], structure: Structure, place: device) -> tuple[Plan, list[Array]]:
         arrays = [_dense(tensor._array) for tensor in tensors]
-        key = (structure, str(place), *((a.shape, a.dtype.name, a.strides) for a in arrays))
+        key = (structure, str(place), *(kind_of(a.shape, a.dtype.name, a.strides) for a in arrays))
         found = self._known(key)
         if found is None:
             with self._capturing:  # another thread may be at it
@@ -143,6 +143,11 @@ class Compiled:
                 self._plans.popitem(last=False)
                 self._evicted += 1
         return plan
+
+
+def kind_of(shape: tuple[int, ...], dtype: str, strides: tuple[int, ...]) -> Key:
+    """What a plan depends on of an input: steps along dims of size 1 mean nothing."""
+    return tuple(shape), dtype, tuple(0 if n == 1 else step for n, step in zip(shape, strides, strict=True))
 
 
 def _one_device(tensors: list[Tensor]) -> device:

@@ -123,8 +123,8 @@ def test_stats_are_plain_data():
     stats = medtorch.compile(zoo("lenet"), image((1, 1, 32, 32))).stats()
     assert json.loads(json.dumps(stats)) == stats
     assert set(stats) == {
-        "rewrites", "captures", "plans_cached", "plans_limit", "plans_evicted", "constants", "constants_bytes", "plan",
-        "plans",
+        "algorithms", "rewrites", "captures", "plans_cached", "plans_limit", "plans_evicted", "constants",
+        "constants_bytes", "plan", "plans",
     }  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from medtorch.core.backends import kernels_for
 from medtorch.core.devices import device
 from medtorch.core.graph.accuracy import Accuracy
 from medtorch.core.graph.algorithms import Algorithms
-from medtorch.core.graph.compiled import Compiled, Key
+from medtorch.core.graph.compiled import Compiled, Key, kind_of
 from medtorch.core.graph.ir import Constant, Graph, Node, Value
 from medtorch.core.graph.ops import Activated, Arrange, LinearFused, ScaleShift
 from medtorch.core.graph.plan import Plan, planned_program
@@ -92,7 +92,7 @@ def _restored(data: Any, arrays: Mapping[str, Array], where: str, most_bytes: in
         raise FormatError(f"{where}: {error}") from error
     kinds = [specs[value] for value in inputs]
     layouts = [
-        (kind.shape, kind.dtype.name, _strides(kind.shape, order, kind.dtype.itemsize))
+        kind_of(kind.shape, kind.dtype.name, _strides(kind.shape, order, kind.dtype.itemsize))
         for kind, order in zip(kinds, orders, strict=True)
     ]
     return (arguments, "cpu", *layouts), Plan(program, outputs_as, *_made(plan["made"], where), frozenset())
