@@ -353,7 +353,10 @@ def test_residuals_and_activations_go_into_the_product_without_a_change_of_any_b
     assert medtorch.compile(model, image((2, 2, 5, 5)))(x).numpy().tobytes() == eager(model, x).numpy().tobytes()
 
 
-@pytest.mark.parametrize("activation", [F.selu, F.softshrink, F.logsigmoid, lambda x: x.clamp(0, 5), lambda x: F.softplus(x, 2)])
+OTHERS = [F.selu, F.softshrink, F.logsigmoid, lambda x: x.clamp(0, 5), lambda x: F.softplus(x, 2)]
+
+
+@pytest.mark.parametrize("activation", OTHERS)
 def test_other_activations_stay_steps_of_their_own(activation):
     conv, x = nn.Conv2d(2, 2, 1).eval(), image((2, 2, 5, 5), seed=4)
 
