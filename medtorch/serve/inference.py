@@ -7,9 +7,10 @@ from typing import Any
 
 from medtorch.core.modes import inference_mode
 from medtorch.core.tensor import Tensor
+from medtorch.nn.modules.module import Module
 
 
-def on_device(model: Callable[..., Any], device: str) -> Callable[..., Any]:
+def on_device(model: Module, device: str) -> Callable[..., Any]:
     """The model as a function of tensors on the CPU: no gradients, inputs brought to the device."""
 
     def call(*inputs: Tensor) -> Any:
