@@ -48,16 +48,51 @@ UNSTATED = "Not stated: converted without a description. Not for use on patients
 
 # Sizes of one input, for the self-test of a bundle without a description; --input-shape says others.
 _SHAPES: dict[str, tuple[int, ...]] = {
+    "alexnet": (3, 64, 64),
     "cifar_resnet": (3, 32, 32),
+    "convnext": (3, 64, 64),
+    "deeplabv3": (3, 64, 64),
+    "densenet": (3, 64, 64),
+    "efficientnet": (3, 64, 64),
     "espnet": (3, 64, 128),
+    "fcn_resnet": (3, 64, 64),
+    "googlenet": (3, 64, 64),
+    "inception_v3": (3, 96, 96),
     "lenet": (1, 32, 32),
+    "lraspp": (3, 64, 64),
+    "maxvit": (3, 224, 224),
+    "mc3": (3, 8, 64, 64),
     "meshnet": (1, 32, 32, 32),
+    "mnasnet": (3, 64, 64),
+    "mobilenet": (3, 64, 64),
     "pnet": (3, 24, 24),
+    "r2plus1d": (3, 8, 64, 64),
+    "r3d": (3, 8, 64, 64),
+    "regnet": (3, 64, 64),
     "resne": (3, 64, 64),
+    "shufflenet": (3, 64, 64),
+    "smp_": (3, 64, 64),
+    "squeezenet": (3, 64, 64),
+    "swin_b": (3, 64, 64),
+    "swin_s": (3, 64, 64),
+    "swin_t": (3, 64, 64),
+    "swin_v2": (3, 64, 64),
     "tinyvgg": (3, 64, 64),
     "unet": (1, 64, 64),
+    "vgg": (3, 64, 64),
+    "vit_": (3, 224, 224),
     "wide_resnet": (3, 64, 64),
     "wnet": (3, 64, 64),
+}
+# The length of every side of networks that are told how many dimensions their images have.
+_SIDES = {
+    "attention_unet": 32,
+    "basic_unet": 32,
+    "dynunet": 64,
+    "monai_unet": 32,
+    "segresnet": 32,
+    "swin_unetr": 64,
+    "vnet": 32,
 }
 
 
@@ -208,9 +243,16 @@ def _random_input(architecture: Architecture, shape: tuple[int, ...] | None) -> 
     return rand((1, *_shape_of(architecture, shape)), generator=Generator().manual_seed(0))
 
 
+def _usual_shape(architecture: Architecture) -> tuple[int, ...] | None:
+    side = next((s for start, s in _SIDES.items() if architecture.name.startswith(start)), None)
+    if side is not None:
+        return (1, *(side,) * int(architecture.arguments.get("spatial_dims", 3)))
+    return next((sizes for start, sizes in _SHAPES.items() if architecture.name.startswith(start)), None)
+
+
 def _shape_of(architecture: Architecture, shape: tuple[int, ...] | None) -> tuple[int, ...]:
     if shape is None:
-        shape = next((sizes for start, sizes in _SHAPES.items() if architecture.name.startswith(start)), None)
+        shape = _usual_shape(architecture)
         if shape is None:
             raise ConfigError(f"give the sizes of one input of {architecture.name} with --input-shape, or a --spec")
         channels = architecture.arguments.get("in_channels")

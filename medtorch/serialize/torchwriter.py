@@ -76,7 +76,7 @@ class _Writer:
         if isinstance(value, Tensor):
             self._tensor(value)
             return
-        action = _ACTIONS.get(type(value))
+        action = _ACTIONS.get(OrderedDict if isinstance(value, OrderedDict) else type(value))
         if action is None and isinstance(value, np.generic) and value.dtype.kind in "bifu":
             self.value(value.item(), place, depth)
         elif action is None:

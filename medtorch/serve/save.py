@@ -27,7 +27,7 @@ from medtorch.serialize import (
     write_bundle,
 )
 from medtorch.serialize.source import PathLike
-from medtorch.serve.inference import on_device, outputs_of
+from medtorch.serve.inference import on_device
 from medtorch.serve.load import build_model
 from medtorch.serve.postprocessing import parse_reading
 
@@ -118,7 +118,7 @@ def save_described(
 
 def _case(name: str, given: Tensor | Sequence[Tensor], model: Module) -> GoldenCase:
     inputs = (given,) if isinstance(given, Tensor) else tuple(given)
-    return GoldenCase(name, inputs, outputs_of(on_device(model, "cpu")(*inputs)))
+    return GoldenCase(name, inputs, on_device(model, "cpu")(*inputs))
 
 
 def _check_same(model: Module, cases: Sequence[GoldenCase], architecture: str, path: str) -> None:
@@ -126,7 +126,7 @@ def _check_same(model: Module, cases: Sequence[GoldenCase], architecture: str, p
     training = model.training
     device = next((str(value.device) for value in model.parameters()), "cpu")
     try:
-        given = [outputs_of(on_device(model.eval(), device)(*case.inputs)) for case in cases]
+        given = [on_device(model.eval(), device)(*case.inputs) for case in cases]
     finally:
         model.train(training)
     for case, outputs in zip(cases, given, strict=True):

@@ -11,6 +11,7 @@ from medtorch.core.modes import inference_mode
 from medtorch.core.tensor import Tensor
 from medtorch.errors import DataError
 from medtorch.nn.modules.module import Module
+from medtorch.serve.inference import parts_of
 from medtorch.serve.postprocessing import Reading
 from medtorch.serve.prediction import Array
 from medtorch.serve.tiles import blend
@@ -43,9 +44,11 @@ def _chosen(given: Any, index: int | None) -> Tensor:
         if index is not None:
             raise DataError("the bundle names one of several outputs, its model gives one")
         return given
+    parts = parts_of(given)
     if index is None:
-        raise DataError(f"the model gives {len(given)} outputs, the bundle does not say which is meant (step 'output')")
-    if index >= len(given):
-        raise DataError(f"the bundle names output {index}, its model gives {len(given)}")
-    chosen: Tensor = given[index]
-    return chosen
+        if len(parts) == 1:
+            return parts[0]
+        raise DataError(f"the model gives {len(parts)} outputs, the bundle does not say which is meant (step 'output')")
+    if index >= len(parts):
+        raise DataError(f"the bundle names output {index}, its model gives {len(parts)}")
+    return parts[index]
