@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -258,6 +259,24 @@ def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Gener
     numbers = tensor.detach().cpu().numpy().copy()
     np.put_along_axis(numbers, order[:zeros], 0, axis=0)
     return _write(tensor, numbers)
+
+
+def _old(new: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """torch's name of an initialiser before 0.4, which tells so when it is used."""
+
+    def initialise(*args: Any, **kwargs: Any) -> Tensor:
+        name = new.__name__
+        text = f"nn.init.{name.rstrip('_')} is now deprecated in favor of nn.init.{name}."
+        warnings.warn(text, FutureWarning, stacklevel=2)
+        return new(*args, **kwargs)
+
+    return initialise
+
+
+uniform, normal, constant = _old(uniform_), _old(normal_), _old(constant_)
+eye, dirac, orthogonal, sparse = _old(eye_), _old(dirac_), _old(orthogonal_), _old(sparse_)
+xavier_uniform, xavier_normal = _old(xavier_uniform_), _old(xavier_normal_)
+kaiming_uniform, kaiming_normal = _old(kaiming_uniform_), _old(kaiming_normal_)
 
 
 def bias_uniform_(bias: Tensor | None, weight: Tensor) -> None:

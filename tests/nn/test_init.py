@@ -230,3 +230,12 @@ def test_one_seed_makes_one_model():
 
     first, second = made(), made()
     assert all(first[k].tolist() == second[k].tolist() for k in first)
+
+
+@pytest.mark.requirement("REQ-F-NN-006")
+def test_names_of_before_0_4_warn_and_do_the_same():
+    with pytest.warns(FutureWarning, match=r"nn\.init\.xavier_uniform is now deprecated in favor of nn\.init\.xavier"):
+        found = init.xavier_uniform(medtorch.zeros(3, 4))
+    assert 0 < found.abs().max().item() <= (6 / 7) ** 0.5
+    with pytest.warns(FutureWarning, match="constant is now deprecated"):
+        assert init.constant(medtorch.zeros(2), 3.0).tolist() == [3, 3]

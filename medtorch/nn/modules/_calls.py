@@ -7,48 +7,12 @@ Requires  REQ-F-NN-002
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Self
 
 from medtorch.core.handles import RemovableHandle
-from medtorch.errors import ModuleError, UnsupportedError
+from medtorch.errors import UnsupportedError
 from medtorch.nn.modules._backward_hooks import BackwardHooks
-
-Hook = Callable[..., Any]
-
-
-@dataclass(frozen=True)
-class ForwardHook:
-    """A hook around forward, and how it wants to be called."""
-
-    function: Hook
-    with_kwargs: bool
-    always_call: bool = False
-
-    def before(
-        self, module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """The arguments after a pre-hook has seen them."""
-        if not self.with_kwargs:
-            changed = self.function(module, args)
-            if changed is None:
-                return args, kwargs
-            return changed if isinstance(changed, tuple) else (changed,), kwargs
-        both = self.function(module, args, kwargs)
-        if both is None:
-            return args, kwargs
-        if not (isinstance(both, tuple) and len(both) == 2):
-            raise ModuleError(
-                f"forward pre-hook must return None or a tuple of (new_args, new_kwargs), but got {both}."
-            )
-        return both
-
-    def after(self, module: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> Any:
-        """The result after a hook has seen it."""
-        changed = (
-            self.function(module, args, kwargs, result) if self.with_kwargs else self.function(module, args, result)
-        )
-        return result if changed is None else changed
+from medtorch.nn.modules.everywhere import EVERYWHERE, ForwardHook, Hook
 
 
 class Calls:
@@ -69,20 +33,26 @@ class Calls:
         own["_backward_hooks"] = {}
 
     def _call_impl(self, *args: Any, **kwargs: Any) -> Any:
-        if not (self._forward_pre_hooks or self._forward_hooks or self._backward_pre_hooks or self._backward_hooks):
+        own = self._forward_pre_hooks or self._forward_hooks or self._backward_pre_hooks or self._backward_hooks
+        every = EVERYWHERE
+        if not (own or every.before or every.after or every.backward_before or every.backward_after):
             return self.forward(*args, **kwargs)
         return self._call_with_hooks(args, kwargs)
 
     __call__: Callable[..., Any] = _call_impl
 
     def _call_with_hooks(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        hooks = list(self._forward_hooks.values())
+        hooks = [*EVERYWHERE.after.values(), *self._forward_hooks.values()]
         called: list[ForwardHook] = []
         result = None
         try:
-            for hook in list(self._forward_pre_hooks.values()):
+            for hook in [*EVERYWHERE.before.values(), *self._forward_pre_hooks.values()]:
                 args, kwargs = hook.before(self, args, kwargs)
-            watch = BackwardHooks.of(self, self._backward_pre_hooks, self._backward_hooks)
+            watch = BackwardHooks.of(
+                self,
+                {**EVERYWHERE.backward_before, **self._backward_pre_hooks},
+                {**EVERYWHERE.backward_after, **self._backward_hooks},
+            )
             if watch is not None:
                 args = watch.inputs(args)
             result = self.forward(*args, **kwargs)

@@ -9,6 +9,7 @@ from medtorch.core.backends import kernels_for
 from medtorch.core.devices import as_device, device
 from medtorch.core.dtypes import dtype
 from medtorch.core.tensor import Tensor
+from medtorch.errors import ArgumentError
 from medtorch.nn.parameter import Parameter
 
 Device = str | device | int | None
@@ -17,6 +18,8 @@ Device = str | device | int | None
 def full(shape: int | tuple[int, ...], value: float, place: Device, wanted: dtype | None) -> Tensor:
     """A tensor of one number, in the default dtype where none is given."""
     lengths = (shape,) if isinstance(shape, int) else tuple(shape)
+    if any(length < 0 for length in lengths):
+        raise ArgumentError(f"Trying to create tensor with negative dimension: {lengths}")
     where = as_device(place)
     return Tensor._from_array(kernels_for(where).full(lengths, value, wanted or dtypes.get_default_dtype()), where)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from medtorch.core.tensor import Tensor
 from medtorch.errors import ArgumentError, ModuleAttributeError, ModuleKeyError, ModuleTypeError
+from medtorch.nn.modules.everywhere import EVERYWHERE, registered
 from medtorch.nn.parameter import Buffer, Parameter
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class Registry:
         elif isinstance(value, Registry):
             self._ready("module")
             self._forget(name, keep="_modules")
-            self._modules[name] = value  # type: ignore[assignment]
+            self._modules[name] = registered(EVERYWHERE.modules, self, name, value)
         elif name in self.__dict__.get("_modules", ()):
             if value is not None:
                 raise ModuleTypeError(
@@ -124,7 +125,7 @@ class Registry:
                 f"cannot assign a computed tensor to parameter '{name}': model parameters must be leaves; to compute "
                 f"'{name}' from another tensor, do so in forward()"
             )
-        self._parameters[name] = param
+        self._parameters[name] = None if param is None else registered(EVERYWHERE.parameters, self, name, param)
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
         """Take `tensor` in under `name` without learning it; it is part of the state_dict if `persistent`."""
@@ -135,7 +136,7 @@ class Registry:
             raise ModuleTypeError(
                 f"cannot assign '{_kind(tensor)}' object to buffer '{name}' (Tensor or None required)"
             )
-        self._buffers[name] = tensor
+        self._buffers[name] = None if tensor is None else registered(EVERYWHERE.buffers, self, name, tensor)
         if persistent:
             self._non_persistent_buffers_set.discard(name)
         else:
@@ -147,7 +148,7 @@ class Registry:
         if module is not None and not isinstance(module, Registry):
             raise ModuleTypeError(f"{_kind(module)} is not a Module subclass")
         self._check_name("module", name, self._modules)
-        self._modules[name] = module
+        self._modules[name] = registered(EVERYWHERE.modules, self, name, module)
 
     def register_module(self, name: str, module: Module | None) -> None:
         """Another name of add_module."""

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from medtorch.core.ops.loss import reduction_of
 from medtorch.core.tensor import Tensor
-from medtorch.errors import ArgumentError
+from medtorch.errors import ArgumentError, ModuleTypeError
 from medtorch.nn import functional as F
 from medtorch.nn.modules.module import Module
 
@@ -74,10 +74,15 @@ class SmoothL1Loss(_Loss):
 
 
 class HuberLoss(_Loss):
-    """d^2 / 2 where d = |input - target| < delta, else delta (d - delta / 2)."""
+    """d^2 / 2 where d = |input - target| < delta, else delta (d - delta / 2).
+
+    Raises    ModuleTypeError for a delta that is no real number
+    """
 
     def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
         super().__init__(reduction=reduction)
+        if not isinstance(delta, (int, float)):
+            raise ModuleTypeError(f"delta must be a float or int, got: {type(delta)}")
         self.delta = delta
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:

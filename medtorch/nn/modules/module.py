@@ -21,6 +21,22 @@ from medtorch.errors import ArgumentError, ModuleTypeError, UnsupportedError
 from medtorch.nn.modules._calls import Calls
 from medtorch.nn.modules._registry import Registry
 from medtorch.nn.modules._state import State
+from medtorch.nn.modules.everywhere import register_module_backward_hook as register_module_backward_hook
+from medtorch.nn.modules.everywhere import (
+    register_module_buffer_registration_hook as register_module_buffer_registration_hook,
+)
+from medtorch.nn.modules.everywhere import register_module_forward_hook as register_module_forward_hook
+from medtorch.nn.modules.everywhere import register_module_forward_pre_hook as register_module_forward_pre_hook
+from medtorch.nn.modules.everywhere import register_module_full_backward_hook as register_module_full_backward_hook
+from medtorch.nn.modules.everywhere import (
+    register_module_full_backward_pre_hook as register_module_full_backward_pre_hook,
+)
+from medtorch.nn.modules.everywhere import (
+    register_module_module_registration_hook as register_module_module_registration_hook,
+)
+from medtorch.nn.modules.everywhere import (
+    register_module_parameter_registration_hook as register_module_parameter_registration_hook,
+)
 from medtorch.nn.parameter import is_lazy
 
 
@@ -146,6 +162,10 @@ class Module(Registry, State, Calls):
 
     def _cast(self, wanted: dtype) -> Self:
         return self._apply(lambda t: t.to(wanted) if t.is_floating_point() else t)
+
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """Not supported: a model is compiled for example inputs."""
+        raise UnsupportedError("Module.compile is not supported; use medtorch.compile(model, *example_inputs)")
 
     def share_memory(self) -> Self:
         """Not supported: tensors are not shared between processes."""

@@ -14,7 +14,7 @@ from medtorch.core.dtypes import dtype as Dtype
 from medtorch.core.ops.recurrence import GATES, Mode, State, Weights, recurrent_layer
 from medtorch.core.ops.shape import cat, stack
 from medtorch.core.tensor import Tensor
-from medtorch.errors import ArgumentError, DtypeError, ModuleTypeError, ShapeError
+from medtorch.errors import ArgumentError, ModuleTypeError, ShapeError
 from medtorch.nn import functional as F
 from medtorch.nn import init
 from medtorch.nn.modules._new import Device, parameter
@@ -35,7 +35,7 @@ class RNNBase(Module):
 
     Shapes    input (L, N, input_size), (N, L, input_size) with `batch_first`, (L, input_size) or a PackedSequence;
               hx (layers * directions, N, hidden)  ->  output in the input's form with directions * hidden features, hx
-    Raises    ArgumentError, ModuleTypeError for impossible sizes; ShapeError, DtypeError for an input that does not fit
+    Raises    ArgumentError, ModuleTypeError, ShapeError for sizes or an input that do not fit
     """
 
     def __init__(
@@ -190,7 +190,7 @@ class RNNBase(Module):
     def _check_input(self, data: Tensor, *, packed: bool) -> None:
         name, weight = self._get_name(), cast(Tensor, getattr(self, self._all_weights[0][0]))
         if data.dtype is not weight.dtype:
-            raise DtypeError(
+            raise ArgumentError(
                 f"{name}: RNN input dtype ({data.dtype}) does not match weight dtype ({weight.dtype}). "
                 f"Convert input: input.to({weight.dtype}), or convert model: model.to({data.dtype})"
             )

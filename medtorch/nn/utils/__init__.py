@@ -6,8 +6,10 @@ from medtorch.nn.utils import parametrizations as parametrizations
 from medtorch.nn.utils import parametrize as parametrize
 from medtorch.nn.utils import prune as prune
 from medtorch.nn.utils import rnn as rnn
+from medtorch.nn.utils import stateless as stateless
 from medtorch.nn.utils.clip_grad import clip_grad_norm_ as clip_grad_norm_
 from medtorch.nn.utils.clip_grad import clip_grad_value_ as clip_grad_value_
+from medtorch.nn.utils.clip_grad import clip_grads_with_norm_ as clip_grads_with_norm_
 from medtorch.nn.utils.clip_grad import get_total_norm as get_total_norm
 from medtorch.nn.utils.convert_parameters import parameters_to_vector as parameters_to_vector
 from medtorch.nn.utils.convert_parameters import vector_to_parameters as vector_to_parameters

@@ -91,13 +91,26 @@ def clip_grad_norm_(
     """
     grads = _gradients(parameters)
     total = get_total_norm(grads, norm_type, error_if_nonfinite, foreach)
-    factor = float(max_norm) / (float(total.item()) + 1e-6)
+    _scale(grads, max_norm, total)
+    return total
+
+
+def clip_grads_with_norm_(
+    parameters: Tensor | Iterable[Tensor], max_norm: float, total_norm: Tensor, foreach: bool | None = None
+) -> None:
+    """Scale all gradients of `parameters` as clip_grad_norm_ does, by a norm that is known already."""
+    if foreach:
+        raise UnsupportedError("clip_grads_with_norm_: foreach=True is not supported")
+    _scale(_gradients(parameters), max_norm, total_norm)
+
+
+def _scale(grads: list[Tensor], max_norm: float, total_norm: Tensor) -> None:
+    factor = float(max_norm) / (float(total_norm.item()) + 1e-6)
     # A nan norm makes every gradient nan, as in torch: nothing is hidden.
     factor = factor if math.isnan(factor) else min(factor, 1.0)
     with no_grad():
         for grad in grads:
             grad.mul_(factor)
-    return total
 
 
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float, foreach: bool | None = None) -> None:

@@ -159,3 +159,46 @@ def test_what_cannot_be_folded_is_refused():
         utils.fuse_conv_bn_eval(conv, nn.BatchNorm2d(2, track_running_stats=False).eval())
     with pytest.raises(ModuleError, match="4 features out of linear, 2 into bn"):
         utils.fuse_linear_bn_eval(nn.Linear(3, 4).eval(), nn.BatchNorm1d(2).eval())
+
+
+@pytest.mark.requirement("REQ-F-NN-009")
+def test_gradients_are_clipped_by_a_norm_that_is_known():
+    p = medtorch.ones(2).requires_grad_()
+    p.grad = medtorch.tensor([3.0, 4.0])
+    nn.utils.clip_grads_with_norm_([p], 1.0, medtorch.tensor(10.0))
+    assert p.grad.tolist() == pytest.approx([0.3, 0.4], rel=1e-5)
+    with pytest.raises(UnsupportedError, match="clip_grads_with_norm_: foreach=True is not supported"):
+        nn.utils.clip_grads_with_norm_([p], 1.0, medtorch.tensor(1.0), foreach=True)
+
+
+@pytest.mark.requirement("REQ-F-NN-009")
+def test_a_module_is_made_without_drawing_its_weights():
+    medtorch.manual_seed(0)
+    first = medtorch.rand(1).item()
+    medtorch.manual_seed(0)
+    layer = nn.utils.skip_init(nn.Linear, 3, 2)
+    assert layer.weight.shape == (2, 3)
+    assert medtorch.rand(1).item() == first
+    with pytest.raises(ModuleTypeError, match="Module must support a 'device' arg"):
+        nn.utils.skip_init(nn.ReLU)
+    with pytest.raises(ModuleTypeError, match="Expected a Module; got 3"):
+        nn.utils.skip_init(3)
+
+
+@pytest.mark.requirement("REQ-F-NN-009")
+def test_weights_change_layout_and_keep_their_numbers():
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Conv3d(2, 4, 3), nn.Linear(2, 2))
+    before = [p.tolist() for p in net.parameters()]
+    nn.utils.convert_conv2d_weight_memory_format(net, medtorch.channels_last)
+    nn.utils.convert_conv3d_weight_memory_format(net, medtorch.channels_last_3d)
+    assert net[0].weight.is_contiguous(memory_format=medtorch.channels_last)
+    assert net[1].weight.is_contiguous(memory_format=medtorch.channels_last_3d)
+    assert [p.tolist() for p in net.parameters()] == before
+
+
+@pytest.mark.requirement("REQ-F-NN-009")
+def test_a_module_is_called_with_other_parameters():
+    layer = nn.Linear(1, 1)
+    other = {"weight": medtorch.tensor([[2.0]]), "bias": medtorch.tensor([1.0])}
+    out = nn.utils.stateless.functional_call(layer, other, (medtorch.ones(1, 1),))
+    assert out.item() == 3.0
