@@ -19,7 +19,7 @@ from medtorch.core.graph.rewrite.lower import lower
 from medtorch.core.graph.rewrite.scale_shift import join_scale_shift
 from medtorch.core.graph.structure import taken_apart
 from medtorch.nn import functional as F
-from tests.core.graph.models import eager, gap, image, lively, tensor
+from tests.core.graph.models import eager, gap, image, leaves, lively, tensor
 
 pytestmark = pytest.mark.requirement("REQ-F-CMP-003")
 
@@ -379,3 +379,52 @@ def test_whole_numbers_and_doubles_are_rewritten_only_where_the_kernels_take_the
     compiled = medtorch.compile(model, y)
     assert compiled.stats()["plan"]["accuracy"]["bound"] == {"float64": 2.0**-42}
     assert gap(compiled(y), eager(model, y)) < 1e-14
+
+
+# -- permutations ------------------------------------------------------------------------------------------------------
+
+
+class Block(nn.Module):
+    """A ConvNeXt block's shape: a layer along the last dim, back, a scale by channel, the input added."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(4, 4)
+        self.scale = nn.Parameter(tensor(np.random.default_rng(2).uniform(0.5, 1.5, (4, 1, 1))))
+
+    def forward(self, x):
+        return self.linear(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2) * self.scale + x
+
+
+def test_a_scale_and_a_residual_behind_a_permutation_go_into_the_layer_before_it():
+    model, x = Block().eval(), image((2, 4, 5, 3))
+    compiled = medtorch.compile(model, x, poison=True)
+    plan = compiled.stats()["plan"]
+    assert plan["kernels"].get("mul", 0) == plan["kernels"].get("add_activated", 0) == 0
+    assert plan["rewrites"]["permutations moved back"] == 2
+    assert plan["rewrites"]["scales folded into weights"] == plan["rewrites"]["residuals fused"] == 1
+    other = image((2, 4, 5, 3), seed=8)
+    weight, bias = (p.detach().numpy().astype(np.float64) for p in (model.linear.weight, model.linear.bias))
+    wanted = np.einsum("nchw,oc->nohw", other.numpy().astype(np.float64), weight) + bias[:, None, None]
+    wanted = wanted * model.scale.detach().numpy() + other.numpy()
+    assert np.abs(compiled(other).numpy() - wanted).max() < 1e-6 * np.abs(wanted).max()
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x, y: (x * 2).permute(2, 0, 1) - y,
+        lambda x, y: y - (x * 2).permute(2, 0, 1),
+        lambda x, y: medtorch.relu((x * 2).permute(2, 0, 1)) + y,
+        lambda x, y: (x * 2).permute(2, 0, 1) + y[0],  # an operand of fewer dims that changes: left alone
+        lambda x, y: (x * 2).permute(2, 0, 1) * medtorch.arange(3.0) + 1.5,
+        lambda x, y: ((x * 2).permute(2, 0, 1), (x * 2).permute(2, 0, 1) + y),
+    ],
+)
+def test_moving_permutations_changes_no_bit(function):
+    x, y = image((2, 3, 4)), image((4, 2, 3), seed=2)
+    compiled = medtorch.compile(function, x, y, poison=True)
+    other = image((2, 3, 4), seed=5)
+    for one, two in zip(leaves(compiled(other, y)), leaves(eager(function, other, y)), strict=True):
+        assert one.numpy().tobytes() == two.numpy().tobytes()
+        assert one.shape == two.shape

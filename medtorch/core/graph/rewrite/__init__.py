@@ -20,6 +20,7 @@ from medtorch.core.graph.rewrite.epilogue import fuse_epilogues
 from medtorch.core.graph.rewrite.identities import drop_identities
 from medtorch.core.graph.rewrite.linear import lift_linear
 from medtorch.core.graph.rewrite.lower import lower
+from medtorch.core.graph.rewrite.permutations import sink_permutations
 from medtorch.core.graph.rewrite.scale_shift import join_scale_shift
 
 Pass = Callable[[Graph], tuple[Graph, dict[str, int]]]
@@ -28,6 +29,7 @@ PASSES: tuple[Pass, ...] = (
     drop_dead,
     drop_identities,
     lower,
+    sink_permutations,
     lift_linear,
     fold_affine,
     fold_constants,
