@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from medtorch.core.graph.compiled import Compiled
 from medtorch.data import Image, Pipeline, Prepared, read
 from medtorch.data.image import as_image
 from medtorch.errors import ArgumentError, DataError, UnsupportedError
@@ -29,6 +30,7 @@ class Bundle:
     """A model ready to predict. Made by `load_bundle`, when everything in the bundle was checked.
 
     `verified` says whether the caller had named the digest; `golden` how near the recorded answers were met.
+    `planned` is the model compiled by the plans in the bundle, where it has some for this device: it then predicts.
     """
 
     path: str
@@ -40,6 +42,7 @@ class Bundle:
     reading: Reading | None
     golden: tuple[GoldenResult, ...]
     device: str = "cpu"
+    planned: Compiled | None = None
 
     @property
     def name(self) -> str:
@@ -81,7 +84,7 @@ class Bundle:
 
         Shapes    (C, *spatial)  ->  (K,) or (K, *spatial)
         """
-        return scores_of(self.model, array, self._reading(), self.device)
+        return scores_of(self.planned or self.model, array, self._reading(), self.device)
 
     def _reading(self) -> Reading:
         if self.reading is None:

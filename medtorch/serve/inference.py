@@ -7,10 +7,9 @@ from typing import Any
 
 from medtorch.core.modes import inference_mode
 from medtorch.core.tensor import Tensor
-from medtorch.nn.modules.module import Module
 
 
-def on_device(model: Module, device: str) -> Callable[..., tuple[Tensor, ...]]:
+def on_device(model: Callable[..., Any], device: str) -> Callable[..., tuple[Tensor, ...]]:
     """The model as a function of tensors on the CPU, to all its outputs there: no gradients, computed on the device."""
 
     def call(*inputs: Tensor) -> tuple[Tensor, ...]:

@@ -20,8 +20,10 @@ from medtorch.serialize import (
     BundleData,
     Limits,
     check_state_dict,
+    has_plans,
     read_bundle,
     run_golden,
+    unpack_plans,
 )
 from medtorch.serialize.source import PathLike
 from medtorch.serve.bundle import Bundle
@@ -39,6 +41,8 @@ def load_bundle(
 ) -> Bundle:
     """Load a bundle whose bundle.json has the digest `sha256`, which comes from the caller, never from the bundle.
 
+    Where the bundle holds plans for the CPU, the model runs by them on the CPU: nothing is captured or planned for
+    inputs that they know. The recorded answers are then met by the plans themselves.
     Without a digest the bundle is refused, unless `allow_unverified=True`; `Bundle.verified` then says False.
 
     Raises    ArgumentError; FileMissingError, UnreadableError; DigestError naming the file or tensor; FormatError,
@@ -53,6 +57,9 @@ def load_bundle(
     check_state_dict(data.weights, model.state_dict(), str(data.path))
     model.load_state_dict(data.weights)
     model.to(device).eval().requires_grad_(False)
+    planned = unpack_plans(model, data.files, limits) if device == "cpu" and has_plans(data.files) else None
+    # A plan folds weights: it meets the recorded answers within the tolerance, not in every bit.
+    arithmetic = cpu_arithmetic() if device == "cpu" and planned is None else None
     return Bundle(
         path=str(data.path),
         sha256=data.sha256,
@@ -61,7 +68,8 @@ def load_bundle(
         model=model,
         pipeline=pipeline,
         reading=reading,
-        golden=run_golden(data, on_device(model, device), cpu_arithmetic() if device == "cpu" else None),
+        golden=run_golden(data, on_device(planned or model, device), arithmetic),
+        planned=planned,
         device=device,
     )
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from medtorch.core.arithmetic import cpu_arithmetic
+from medtorch.core.graph.compiled import Compiled
 from medtorch.core.tensor import Tensor
 from medtorch.data import Pipeline
 from medtorch.errors import ConfigError, SaveError
@@ -24,6 +25,8 @@ from medtorch.serialize import (
     Origin,
     Tolerance,
     check_state_dict,
+    pack_plans,
+    unpack_plans,
     write_bundle,
 )
 from medtorch.serialize.source import PathLike
@@ -53,12 +56,15 @@ def save_bundle(
     licence: Licence,
     tolerance: Tolerance = Tolerance(),  # noqa: B008  frozen
     files: Mapping[str, bytes] | None = None,
+    planned: Compiled | None = None,
     overwrite: bool = False,
 ) -> str:
     """Write a model as a bundle (a folder, or a zip if `path` ends in .zip) and return the digest to load it with.
 
     `architecture` and `arguments` are what `models.get_model` builds the model from; a fresh one is built, given the
     weights, and its answers to `golden_inputs` (name -> input, or the inputs of a model with several) are recorded.
+    `planned` is the model compiled (`medtorch.compile(model, ...)`): its plans are kept in the bundle, so that whoever
+    loads it starts without planning.
 
     Raises    ConfigError for a description that cannot be used; StateDictError where the model is not of that
               architecture; SaveError where it computes something else, or the bundle cannot be written; SchemaError
@@ -79,7 +85,14 @@ def save_bundle(
         licence=licence,
     )
     return save_described(
-        path, model, description, golden_inputs, tolerance=tolerance, files=files, overwrite=overwrite
+        path,
+        model,
+        description,
+        golden_inputs,
+        tolerance=tolerance,
+        files=files,
+        planned=planned,
+        overwrite=overwrite,
     )
 
 
@@ -91,6 +104,7 @@ def save_described(
     *,
     tolerance: Tolerance = Tolerance(),  # noqa: B008  frozen
     files: Mapping[str, bytes] | None = None,
+    planned: Compiled | None = None,
     overwrite: bool = False,
 ) -> str:
     """As `save_bundle`, for a description that is there already."""
@@ -104,6 +118,8 @@ def save_described(
     rebuilt.load_state_dict(weights)
     cases = [_case(name, given, rebuilt.eval()) for name, given in golden_inputs.items()]
     _check_same(model, cases, description.architecture.name, str(path))
+    if planned is not None:
+        files = {**(files or {}), **_plan_files(planned, model, cases, tolerance, str(path))}
     return write_bundle(
         path,
         description,
@@ -114,6 +130,24 @@ def save_described(
         files=files,
         overwrite=overwrite,
     )
+
+
+def _plan_files(
+    planned: Compiled, model: Module, cases: Sequence[GoldenCase], tolerance: Tolerance, path: str
+) -> dict[str, bytes]:
+    """The plans' files, when they were read back and gave the recorded answers."""
+    if planned.model is not model:
+        raise ConfigError(f"{path}: the plans are those of another model")
+    if not planned.plans():
+        raise ConfigError(f"{path}: the compiled model has no plan: call it on an example first")
+    files = pack_plans(planned)
+    again = on_device(unpack_plans(model, files), "cpu")
+    for case in cases:
+        for one, other in zip(again(*case.inputs), case.outputs, strict=True):
+            bound = tolerance.absolute + tolerance.relative * np.abs(other.numpy())
+            if one.shape != other.shape or not (np.abs(one.numpy() - other.numpy()) <= bound).all():
+                raise SaveError(f"{path}: the plans do not give the recorded answers (golden {case.name!r})")
+    return files
 
 
 def _case(name: str, given: Tensor | Sequence[Tensor], model: Module) -> GoldenCase:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,14 +11,13 @@ from medtorch.core.creation import from_numpy
 from medtorch.core.modes import inference_mode
 from medtorch.core.tensor import Tensor
 from medtorch.errors import DataError
-from medtorch.nn.modules.module import Module
 from medtorch.serve.inference import parts_of
 from medtorch.serve.postprocessing import Reading
 from medtorch.serve.prediction import Array
 from medtorch.serve.tiles import blend
 
 
-def scores_of(model: Module, array: Array, reading: Reading, device: str = "cpu") -> Array:
+def scores_of(model: Callable[..., Any], array: Array, reading: Reading, device: str = "cpu") -> Array:
     """The scores of one input, on the CPU.
 
     Shapes    (C, *spatial)  ->  (K,), or (K, *spatial) for a segmentation
@@ -28,7 +28,7 @@ def scores_of(model: Module, array: Array, reading: Reading, device: str = "cpu"
     return blend(lambda part: _run(model, part, reading, device), array, reading.window.size, reading.window.overlap)
 
 
-def _run(model: Module, array: Array, reading: Reading, device: str) -> Array:
+def _run(model: Callable[..., Any], array: Array, reading: Reading, device: str) -> Array:
     with inference_mode():
         scores = _chosen(model(from_numpy(array[None]).to(device)), reading.output)
     if scores.shape[0] != 1 or scores.shape[1] != reading.channels:
