@@ -168,6 +168,10 @@ def _parser() -> argparse.ArgumentParser:
     make.add_argument("--by", required=True, metavar="WHO")
     make.add_argument("--used-in", action="append", required=True, choices=["runtime", "validation", "development"])
     make.set_defaults(command=commands.soup_new_command)
+    make = actions.add_parser("show", help="a record as a document: Markdown, or one HTML file")
+    make.add_argument("name", metavar="NAME")
+    make.add_argument("--html", type=Path, metavar="FILE")
+    make.set_defaults(command=commands.soup_show_command)
     make = actions.add_parser("services", help="which service uses which version")
     make.set_defaults(command=commands.soup_services_command)
     return parser

@@ -32,10 +32,12 @@ from validation.services import read_service, service_files
 from validation.signing.keys import new_private_key
 from validation.signing.sign import check_signatures, now, sign
 from validation.signing.trust import MEANINGS, add_key, read_trust
+from validation.soup.document import render_markdown, render_page
 from validation.soup.draft import draft_record
 from validation.soup.records import load_records
 from validation.soup.related import related_items
 from validation.trace import TRACE_FILE
+from validation.trace_rules import load_trace
 from validation.verify import verify
 
 
@@ -215,6 +217,22 @@ def review_command(options: argparse.Namespace) -> int:
 
 def soup_new_command(options: argparse.Namespace) -> int:
     print(draft_record(_root(options), options.name, by=options.by, used_in=options.used_in, date=_today()))
+    return PASS
+
+
+def soup_show_command(options: argparse.Namespace) -> int:
+    root = _root(options)
+    records = {record.soup_id: record for record in load_records(root)[0]}
+    if options.name not in records:
+        raise UsageError(f"there is no record {options.name!r} in soup_records/")
+    table = related_items(read_service(path) for path in service_files(root))
+    used = table.get(options.name, table.get(f"{records[options.name].data['name']} (replaced)", {}))
+    arguments = (records[options.name].data, load_trace(root), used)
+    if options.html is None:
+        print(render_markdown(*arguments), end="")
+    else:
+        write_file(options.html, render_page(*arguments).encode())
+        print(options.html)
     return PASS
 
 

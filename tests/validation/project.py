@@ -189,6 +189,7 @@ class Project:
 
 
 def soup_record(soup_id: str, distribution: str | None, version: str, **changes: Any) -> dict[str, Any]:
+    answered = {"versions": [version], "reviewer": "a reviewer", "date": "2026-01-02", "evidence": "Read it."}
     source = {"name": "OSV", "retrieved": "2026-01-02", "query": soup_id, "snapshot_sha256": "0" * 64}
     made = {
         "schema": "medtorch.soup/1",
@@ -211,7 +212,7 @@ def soup_record(soup_id: str, distribution: str | None, version: str, **changes:
             "repository": "https://example.org/repository",
             "license": {"spdx": changes.pop("license", "MIT")},
             "operating_systems": ["Linux"],
-            "maintenance": {"status": "open", "checked_on": None, "method": None},
+            "maintenance": {"status": "maintained", "checked_on": "2026-01-01", "method": "Looked at its releases."},
         },
         "intended_use": ["To be there in a test."],
         "not_used_for": [],
@@ -219,7 +220,7 @@ def soup_record(soup_id: str, distribution: str | None, version: str, **changes:
         "system_requirements": {"software": ["None, it is a test."], "hardware": ["None, it is a test."]},
         "documentation": {
             "url": "https://example.org/documentation",
-            "checklist": [{"item": "The first item.", "answer": "open"}, {"item": "The second.", "answer": "open"}],
+            "checklist": [{"item": item, "answer": "yes", **answered} for item in ("The first item.", "The second.")],
         },
         "versions": [{"version": version, "purl": f"pkg:pypi/{soup_id}@{version}"}],
         "risks": [{"id": 58, "cause": "It may not fit."}],
@@ -234,6 +235,6 @@ def soup_record(soup_id: str, distribution: str | None, version: str, **changes:
                 "conclusion": "Nothing that matters to the test.",
             }
         ],
-        "signatures": {"author": "open", "reviewer": "open", "approver": "open"},
+        "signatures": {"author": "an editor", "reviewer": "a reviewer", "approver": "an approver"},
     }
     return {**made, **changes}

@@ -11,13 +11,16 @@ import pytest
 from tests.validation.project import Project, soup_record
 from validation.distributions import Installed
 from validation.schemas import schema_findings
+from validation.soup.document import render_markdown
 from validation.soup.draft import draft_record
 from validation.soup.records import load_records
 from validation.soup.rules import soup_findings
+from validation.soup.surroundings import startup_findings, use_findings
 from validation.strict_yaml import load_yaml
 from validation.trace_rules import load_trace
 
 pytestmark = pytest.mark.requirement("REQ-F-VAL-012")
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def found(project: Project, environment: list[Installed]) -> list[str]:
@@ -212,3 +215,141 @@ def test_services_are_listed_by_the_versions_they_use(project: Project, capsys):
 def test_what_is_not_installed_cannot_be_drafted(project: Project, capsys):
     assert project.command("soup", "new", "no-such-thing", "--by", "A Writer", "--used-in", "runtime") == 4
     assert "no-such-thing is not installed" in capsys.readouterr().err
+
+
+# ---- what people must have decided ---------------------------------------------------------------------------------
+
+
+def test_undecided_points_are_one_line_for_each_rule(project: Project, environment: list[Installed]):
+    open_record = soup_record("alpha", "Alpha", "1.0")
+    general, documentation = open_record["general"], open_record["documentation"]
+    general["maintenance"] = {"status": "open", "checked_on": None, "method": None}
+    documentation["checklist"][0] = {"item": "The first item.", "answer": "open"}
+    signatures = {**open_record["signatures"], "author": "open"}
+    project.record("alpha", "Alpha", "1.0", general=general, documentation=documentation, signatures=signatures)
+    assert found(project, environment) == [
+        "warning S12  maintenance: open for 1 of 3 records: alpha",
+        "warning S13  documentation checklist: open for 1 of 3 records: alpha",
+        "warning S17  signatures: open for 1 of 3 records: alpha",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("maintenance", "message"),
+    [
+        ({"status": "unmaintained", "method": "No commit since 2020."}, "is not maintained any more: No commit since"),
+        ({"status": "maintained", "end_of_support": "2020-01-01"}, "its support ended on 2020-01-01"),
+        ({"status": "maintained", "end_of_support": "2999-01-01"}, None),
+    ],
+)
+def test_a_soup_whose_support_ended_is_an_error(project, environment, maintenance, message):
+    general = soup_record("alpha", "Alpha", "1.0")["general"]
+    general["maintenance"] = {"checked_on": "2026-01-01", "method": "looked", **maintenance}
+    project.record("alpha", "Alpha", "1.0", general=general)
+    lines = found(project, environment)
+    assert len(lines) == (message is not None)
+    assert message is None or lines[0].startswith(f"error   S12  alpha: {message}")
+
+
+@pytest.mark.parametrize(("line", "good"), [("Python >=3.8", True), ("Python <3.8", False), ("Python, any", True)])
+def test_the_python_that_a_soup_needs_is_held_against_the_one_that_runs(project, environment, line, good):
+    project.record("alpha", "Alpha", "1.0", system_requirements={"software": [line], "hardware": ["None, a test."]})
+    said = f"error   S14  alpha: needs {line}, this is {platform.python_version()}"
+    assert found(project, environment) == ([] if good else [said])
+
+
+# ---- what runs unasked ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "severity"),
+    [
+        ("evil.pth", "import os; os.system('true')\n", "error"),
+        ("sitecustomize.py", "", "error"),
+        ("usercustomize.py", "", "error"),
+        ("folders.pth", "/opt/more\n", "warning"),
+        ("module.py", "", None),
+    ],
+)
+def test_files_that_run_at_every_start_and_belong_to_nobody_are_found(tmp_path: Path, name, text, severity):
+    (tmp_path / name).write_text(text)
+    assert [(finding.rule, finding.severity) for finding in startup_findings([tmp_path])] == (
+        [("S05", severity)] if severity else []
+    )
+
+
+@pytest.mark.parametrize(
+    ("code", "used"),
+    [
+        ("import pickle", "pickle"),
+        ("from marshal import loads", "marshal"),
+        ("import joblib.externals", "joblib"),
+        ("def f(text):\n    return eval(text)", "eval()"),
+        ("exec('x')", "exec()"),
+        ("model.eval()", None),
+        ("from .pickle import x", None),
+        ("import json", None),
+    ],
+)
+def test_code_that_runs_what_it_reads_is_found_in_the_product(tmp_path: Path, code, used):
+    (tmp_path / "medtorch").mkdir()
+    (tmp_path / "medtorch" / "a.py").write_text(code)
+    messages = [finding.message for finding in use_findings(tmp_path)]
+    assert messages == ([f"uses {used}, which runs what it is given"] if used else [])
+
+
+def test_the_product_itself_runs_nothing_that_it_reads():
+    assert list(use_findings(ROOT)) == []
+
+
+# ---- records as documents ------------------------------------------------------------------------------------------
+
+SECTIONS = (
+    "Description", "General details", "Intended use on the device", "System requirements", "Documentation",
+    "Related software items", "Related risks", "Lists of published anomalies",
+    "History of evaluation of SOUP anomalies", "Signature meaning",
+)  # fmt: skip
+
+
+@pytest.mark.requirement("REQ-F-VAL-023")
+def test_a_record_is_a_document_with_the_sections_that_such_records_have(project: Project, capsys):
+    assert project.command("soup", "show", "alpha") == 0
+    text = capsys.readouterr().out
+    places = [text.index(f"## {section}\n") for section in SECTIONS]
+    assert places == sorted(places)
+    assert "| 1.0 | - |" in text
+    assert "58. SOUP presents an anomaly. It may not fit." in text
+
+
+@pytest.mark.requirement("REQ-F-VAL-023")
+def test_a_record_names_its_requirements_and_the_services_of_each_version(project: Project, capsys):
+    project.record("medtorch", None, "0.1.0", kind="own", requirements=["REQ-F-SER-001", "REQ-P-SPD-001"])
+    project.service("other", soup={"medtorch": "0.2.0"})
+    assert project.command("soup", "show", "medtorch") == 0
+    text = capsys.readouterr().out
+    assert "## Functional requirements\n\n- REQ-F-SER-001: The library shall do as it says." in text
+    assert "## Performance requirements\n\n- REQ-P-SPD-001" in text
+    assert "| 0.1.0 | blank good |" in text
+
+
+@pytest.mark.requirement("REQ-F-VAL-023")
+def test_the_page_of_a_record_holds_no_script_and_escapes_what_people_wrote(project: Project, tmp_path: Path):
+    project.record("alpha", "Alpha", "1.0", description="<script>alert(1)</script> | and **more**")
+    assert project.command("soup", "show", "alpha", "--html", str(tmp_path / "alpha.html")) == 0
+    page = (tmp_path / "alpha.html").read_text()
+    assert "<script" not in page
+    assert "&lt;script&gt;" in page
+    assert all(f"<h2>{section}</h2>" in page for section in SECTIONS)
+
+
+@pytest.mark.requirement("REQ-F-VAL-023")
+def test_a_record_that_is_not_there_is_refused(project: Project, capsys):
+    assert project.command("soup", "show", "nothing") == 4
+    assert "there is no record 'nothing'" in capsys.readouterr().err
+
+
+@pytest.mark.requirement("REQ-F-VAL-023")
+def test_every_record_of_the_project_can_be_shown():
+    trace = load_trace(ROOT)
+    for record in load_records(ROOT)[0]:
+        assert render_markdown(record.data, trace, {}).startswith("# ")

@@ -6,11 +6,14 @@ import platform
 import re
 from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 from validation.distributions import Installed
 from validation.findings import Finding, Severity
+from validation.soup.policy import policy_findings
 from validation.soup.records import SoupRecord, by_distribution, load_records
+from validation.soup.surroundings import startup_findings, use_findings
 from validation.trace import Trace
 
 PYTHON = "cpython"
@@ -30,6 +33,9 @@ def soup_findings(root: Path, trace: Trace | None, installed: list[Installed]) -
         *(_references(records, trace) if trace else ()),
         *environment_findings(records, installed),
         *_reviews(records),
+        *policy_findings(records, datetime.now(UTC).date().isoformat()),
+        *startup_findings(),
+        *use_findings(root),
     ]
 
 
