@@ -19,12 +19,12 @@ def compiled(job: Job) -> Run:
 
 
 def compiled_fast(job: Job) -> Run:
-    medtorch.set_cpu_algorithms("fast")
-    return _compiled(job, "fast algorithms")
+    return _compiled(job, 'algorithms="fast"', algorithms="fast")
 
 
-def _compiled(job: Job, about: str) -> Run:
-    return _run(medtorch.compile(_model(job), medtorch.from_numpy(job.input())), job, about)
+def _compiled(job: Job, about: str, algorithms: str | None = None) -> Run:
+    x = medtorch.from_numpy(job.input())
+    return _run(medtorch.compile(_model(job), x, algorithms=algorithms), job, about)
 
 
 def _run(model: Any, job: Job, about: str) -> Run:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 import medtorch
+from medtorch.core.algorithms import ALGORITHMS
 from tests.core.graph.models import INPUTS, eager, image, leaves, zoo
 from tests.core.ops.bits import digest
 
@@ -22,14 +23,11 @@ def answers(run: Callable[..., Any], *inputs: Any) -> list[np.ndarray]:
 
 
 def model_digests(name: str) -> dict[str, str]:
-    """A model eager, compiled without rewrites, and compiled."""
+    """A model eager, compiled without rewrites, and compiled under each choice of algorithms."""
     model, x = zoo(name), image(INPUTS[name])
-    unfolded, compiled = (medtorch.compile(model, x, rewrites=how) for how in ("none", "all"))
-    return {
-        "eager": digest(answers(model, x)),
-        "unfolded": digest(answers(unfolded, x)),
-        "compiled": digest(answers(compiled, x)),
-    }
+    found = {"eager": model, "unfolded": medtorch.compile(model, x, rewrites="none")}
+    found |= {algorithms: medtorch.compile(model, x, algorithms=algorithms) for algorithms in ALGORITHMS}
+    return {way: digest(answers(run, x)) for way, run in found.items()}
 
 
 def batch(x: Any, size: int, place: int) -> Any:
