@@ -47,13 +47,13 @@ def _check_mask(name: str, mask: Tensor | None) -> None:
         raise DtypeError(f"only bool and floating types of {name} are supported, got {mask.dtype}")
 
 
-class TransformerEncoderLayer(Module):
-    """Self-attention, then two linear layers with an activation; around each a residual and a layer norm.
+class _Layer(Module):
+    """What encoder and decoder layers share; a decoder's has attention to a memory, too.
 
-    Math      x <- norm1(x + attend(x)), x <- norm2(x + feed(x)); with norm_first x <- x + attend(norm1(x)), ...
-    Shapes    src (S, N, d_model), (N, S, d_model) with `batch_first`, or (S, d_model)  ->  the same
-    Raises    ArgumentError for an unknown activation; DtypeError for a mask of whole numbers
+    Raises    ArgumentError for an unknown activation
     """
+
+    _has_memory = False
 
     def __init__(
         self,
@@ -72,14 +72,40 @@ class TransformerEncoderLayer(Module):
         super().__init__()
         place: dict[str, Any] = {"bias": bias, "device": device, "dtype": dtype}
         self.self_attn = MultiheadAttention(d_model, nhead, dropout=dropout, batch_first=batch_first, **place)
+        if self._has_memory:
+            self.multihead_attn = MultiheadAttention(d_model, nhead, dropout=dropout, batch_first=batch_first, **place)
         self.linear1 = Linear(d_model, dim_feedforward, **place)
         self.dropout = Dropout(dropout)
         self.linear2 = Linear(dim_feedforward, d_model, **place)
         self.norm_first = norm_first
         self.norm1 = LayerNorm(d_model, eps=layer_norm_eps, **place)
         self.norm2 = LayerNorm(d_model, eps=layer_norm_eps, **place)
+        if self._has_memory:
+            self.norm3 = LayerNorm(d_model, eps=layer_norm_eps, **place)
         self.dropout1, self.dropout2 = Dropout(dropout), Dropout(dropout)
+        if self._has_memory:
+            self.dropout3 = Dropout(dropout)
         self.activation = _activation(activation)
+
+    def _sa_block(
+        self, x: Tensor, attn_mask: Tensor | None, key_padding_mask: Tensor | None, is_causal: bool = False
+    ) -> Tensor:
+        out: Tensor = self.dropout1(_attended(self.self_attn, x, x, attn_mask, key_padding_mask, is_causal))
+        return out
+
+    def _ff_block(self, x: Tensor) -> Tensor:
+        last = self.dropout3 if self._has_memory else self.dropout2
+        out: Tensor = last(self.linear2(self.dropout(self.activation(self.linear1(x)))))
+        return out
+
+
+class TransformerEncoderLayer(_Layer):
+    """Self-attention, then two linear layers with an activation; around each a residual and a layer norm.
+
+    Math      x <- norm1(x + attend(x)), x <- norm2(x + feed(x)); with norm_first x <- x + attend(norm1(x)), ...
+    Shapes    src (S, N, d_model), (N, S, d_model) with `batch_first`, or (S, d_model)  ->  the same
+    Raises    ArgumentError for an unknown activation; DtypeError for a mask of whole numbers
+    """
 
     def forward(
         self,
@@ -97,49 +123,15 @@ class TransformerEncoderLayer(Module):
         x = self.norm1(src + self._sa_block(src, *masks))
         return self.norm2(x + self._ff_block(x))  # type: ignore[no-any-return]
 
-    def _sa_block(
-        self, x: Tensor, attn_mask: Tensor | None, key_padding_mask: Tensor | None, is_causal: bool = False
-    ) -> Tensor:
-        return self.dropout1(_attended(self.self_attn, x, x, attn_mask, key_padding_mask, is_causal))  # type: ignore[no-any-return]
 
-    def _ff_block(self, x: Tensor) -> Tensor:
-        return self.dropout2(self.linear2(self.dropout(self.activation(self.linear1(x)))))  # type: ignore[no-any-return]
-
-
-class TransformerDecoderLayer(Module):
+class TransformerDecoderLayer(_Layer):
     """Self-attention, attention to an encoder's memory, two linear layers; around each a residual and a layer norm.
 
     Shapes    tgt (T, N, d_model), memory (S, N, d_model); batch first, or without N  ->  tgt's shape
     Raises    ArgumentError for an unknown activation; DtypeError for a mask of whole numbers
     """
 
-    def __init__(
-        self,
-        d_model: int,
-        nhead: int,
-        dim_feedforward: int = 2048,
-        dropout: float = 0.1,
-        activation: Activation = F.relu,
-        layer_norm_eps: float = 1e-5,
-        batch_first: bool = False,
-        norm_first: bool = False,
-        bias: bool = True,
-        device: Device = None,
-        dtype: Dtype | None = None,
-    ) -> None:
-        super().__init__()
-        place: dict[str, Any] = {"bias": bias, "device": device, "dtype": dtype}
-        self.self_attn = MultiheadAttention(d_model, nhead, dropout=dropout, batch_first=batch_first, **place)
-        self.multihead_attn = MultiheadAttention(d_model, nhead, dropout=dropout, batch_first=batch_first, **place)
-        self.linear1 = Linear(d_model, dim_feedforward, **place)
-        self.dropout = Dropout(dropout)
-        self.linear2 = Linear(dim_feedforward, d_model, **place)
-        self.norm_first = norm_first
-        self.norm1 = LayerNorm(d_model, eps=layer_norm_eps, **place)
-        self.norm2 = LayerNorm(d_model, eps=layer_norm_eps, **place)
-        self.norm3 = LayerNorm(d_model, eps=layer_norm_eps, **place)
-        self.dropout1, self.dropout2, self.dropout3 = Dropout(dropout), Dropout(dropout), Dropout(dropout)
-        self.activation = _activation(activation)
+    _has_memory = True
 
     def forward(
         self,
@@ -165,11 +157,6 @@ class TransformerDecoderLayer(Module):
         x = self.norm2(x + self._mha_block(x, memory, *other))
         return self.norm3(x + self._ff_block(x))  # type: ignore[no-any-return]
 
-    def _sa_block(
-        self, x: Tensor, attn_mask: Tensor | None, key_padding_mask: Tensor | None, is_causal: bool = False
-    ) -> Tensor:
-        return self.dropout1(_attended(self.self_attn, x, x, attn_mask, key_padding_mask, is_causal))  # type: ignore[no-any-return]
-
     def _mha_block(
         self,
         x: Tensor,
@@ -178,10 +165,8 @@ class TransformerDecoderLayer(Module):
         key_padding_mask: Tensor | None,
         is_causal: bool = False,
     ) -> Tensor:
-        return self.dropout2(_attended(self.multihead_attn, x, mem, attn_mask, key_padding_mask, is_causal))  # type: ignore[no-any-return]
-
-    def _ff_block(self, x: Tensor) -> Tensor:
-        return self.dropout3(self.linear2(self.dropout(self.activation(self.linear1(x)))))  # type: ignore[no-any-return]
+        out: Tensor = self.dropout2(_attended(self.multihead_attn, x, mem, attn_mask, key_padding_mask, is_causal))
+        return out
 
 
 def _attended(
