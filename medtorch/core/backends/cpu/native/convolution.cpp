@@ -38,10 +38,11 @@ ConvShape join_rows(const KernelSet& set, const ImageCopy& images, ConvShape s, 
   return s;
 }
 
-void run(const KernelSet& set, const ConvTable& table, const Convolution& c, const float* packed, unsigned char* unsure) {
+void run(const KernelSet& set, const ConvTable& table, const Convolution& c, unsigned char* unsure) {
   Images x;
   ConvShape s = c.shape;
-  if (&table == &set->conv && joins_rows(s)) {
+  const bool joined = &table == &set->conv && joins_rows(s);
+  if (joined) {
     describe_images(c.x, x);
     s = join_rows(set, c.x, s, x);
   } else {
@@ -53,8 +54,15 @@ void run(const KernelSet& set, const ConvTable& table, const Convolution& c, con
     }
   }
   const int threads = thread_count();
-  const Scratch scratch(table.scratch_size(s, threads));
-  table.run(s, x.data, packed, c.end, c.y, {scratch.data(), threads, unsure});
+  std::optional<Scratch> packed;
+  ConvWeights weights{c.packed, c.weight};
+  if (weights.packed == nullptr && (joined || !table.packs_itself(s, threads))) {
+    packed.emplace(table.packed_size(c.shape));
+    table.pack(c.shape, c.weight, packed->data());
+    weights.packed = packed->data();
+  }
+  const Scratch scratch(table.scratch_size(s, threads, weights.packed != nullptr));
+  table.run(s, x.data, weights, c.end, c.y, {scratch.data(), threads, unsure});
 }
 
 // The images in which a result is not finite, one after the other, so that exactly those windows are spoilt that see what spoils them.
@@ -68,11 +76,12 @@ void repeat_unsure(const KernelSet& set, const Convolution& c, const std::vector
     }
     const Index i = static_cast<Index>(n);
     Convolution one = c;
+    one.packed = packed->data();
     one.x.n = one.shape.n = 1;
     one.x.from += i * c.x.from_image;
     one.y += i * c.shape.y_image;
     if (one.end.residual != nullptr) one.end.residual += i * c.shape.y_image;
-    run(set, set->conv, one, packed->data(), nullptr);
+    run(set, set->conv, one, nullptr);
   }
 }
 
@@ -105,20 +114,15 @@ void convolve(const KernelSet& set, const Convolution& given) {
   if (given.shape.n == 0 || given.shape.pixels() == 0) return;
   Convolution c = given;
   const ConvTable& table = conv_table(set, c.shape, c.algorithm);
-  std::optional<Scratch> own, residual;
-  if (c.packed == nullptr) {
-    own.emplace(table.packed_size(c.shape));
-    table.pack(c.shape, c.weight, own->data());
-    c.packed = own->data();
-  }
-  if (c.algorithm == ConvAlgorithm::direct) return run(set, table, c, c.packed, nullptr);
+  if (c.algorithm == ConvAlgorithm::direct) return run(set, table, c, nullptr);
+  std::optional<Scratch> residual;
   if (c.end.residual == c.y) {  // an image may be computed twice
     residual.emplace(extent(c.shape));
     std::memcpy(residual->data(), c.y, static_cast<std::size_t>(extent(c.shape)) * sizeof(float));
     c.end.residual = residual->data();
   }
   std::vector<unsigned char> unsure(static_cast<std::size_t>(c.shape.n), 0);
-  run(set, table, c, c.packed, unsure.data());
+  run(set, table, c, unsure.data());
   repeat_unsure(set, c, unsure);
 }
 

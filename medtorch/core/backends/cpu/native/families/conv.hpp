@@ -48,13 +48,21 @@ struct ConvScratch {
   unsigned char* unsure;
 };
 
+// Weights in the order in which `run` reads them, or (`packed` is null) as users keep them.
+struct ConvWeights {
+  const float* packed;
+  ConvWeight plain;
+};
+
 struct ConvTable {
   // Floats that `pack` writes.
   Index (*packed_size)(const ConvShape&) noexcept;
-  // Weights in the order in which `run` reads them.
   void (*pack)(const ConvShape&, const ConvWeight&, float* packed) noexcept;
-  Index (*scratch_size)(const ConvShape&, int threads) noexcept;
-  void (*run)(const ConvShape&, const float* x, const float* packed, const Epilogue&, float* y, const ConvScratch&) noexcept;
+  // Whether `run` would rather pack weights itself, where each is needed once: in the cache of the thread that reads them next.
+  bool (*packs_itself)(const ConvShape&, int threads) noexcept;
+  Index (*scratch_size)(const ConvShape&, int threads, bool packed) noexcept;
+  // Packed weights always, plain ones where `packs_itself`.
+  void (*run)(const ConvShape&, const float* x, const ConvWeights&, const Epilogue&, float* y, const ConvScratch&) noexcept;
 };
 
 // How dy follows the weights: the places as in ConvShape, with dy in the place of y.

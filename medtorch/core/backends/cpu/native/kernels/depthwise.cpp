@@ -87,9 +87,11 @@ void run_tile(const ConvShape& s, const Source& source, const Windows& windows, 
   } while (first < taps);
 }
 
-Index scratch_size(const ConvShape&, int) noexcept { return 0; }
+bool packs_itself(const ConvShape&, int) noexcept { return false; }
+Index scratch_size(const ConvShape&, int, bool) noexcept { return 0; }
 
-void run(const ConvShape& s, const float* x, const float* packed, const Epilogue& e, float* y, const ConvScratch&) noexcept {
+void run(const ConvShape& s, const float* x, const ConvWeights& weights, const Epilogue& e, float* y, const ConvScratch&) noexcept {
+  const float* packed = weights.packed;
   const Index pixels = s.pixels(), tiles = divide_up(pixels, rows);
   const float* zeros = packed + s.taps() * s.groups;
   parallel(s.n * tiles, most<Index>(1, (1 << 16) / (s.taps() * s.groups * rows + 1)), [&](Index begin, Index end) {
@@ -105,6 +107,6 @@ void run(const ConvShape& s, const float* x, const float* packed, const Epilogue
 
 }  // namespace
 
-ConvTable depthwise_table() noexcept { return {packed_size, pack, scratch_size, run}; }
+ConvTable depthwise_table() noexcept { return {packed_size, pack, packs_itself, scratch_size, run}; }
 
 }  // namespace medtorch::MEDTORCH_ISA

@@ -29,6 +29,7 @@ inline void pack_rows(const ConvShape& s, const float* from, Index from_output, 
     Term last = first;
     for (Index o = 0; o < p.width; o += lanes) {
       const Index rows = most<Index>(0, least(lanes, p.channels - o));
+      for (Index i = 0; i < rows; ++i) __builtin_prefetch(from + (o + i) * from_output + term + 4 * lanes);
       transpose_block<true>(from + o * from_output + term, from_output, static_cast<int>(rows), static_cast<int>(columns), block, lanes);
       last = first;
       for (Index j = 0; j < columns; ++j, last.next()) Vec::load(block + j * lanes).store(to + last.row() * p.width + o);

@@ -5,6 +5,7 @@
 // Source: Lavin and Gray 2015, arXiv:1509.09308; choice of points as in Barabasz et al. 2018, arXiv:1803.10986.
 #pragma once
 
+#include "doubles.hpp"
 #include "tile.hpp"
 
 namespace medtorch::MEDTORCH_ISA {
@@ -23,11 +24,11 @@ struct Winograd<2> {
     y[0] = (m[0] + m[1]) + m[2];
     y[1] = (m[1] - m[2]) - m[3];
   }
-  static void weight(const double (&g)[3], double (&u)[4]) noexcept {
-    const double even = g[0] + g[2];
+  static void weight(const Doubles (&g)[3], Doubles (&u)[4]) noexcept {
+    const Doubles even = g[0] + g[2], half = Doubles::set(0.5);
     u[0] = g[0];
-    u[1] = (even + g[1]) * 0.5;
-    u[2] = (even - g[1]) * 0.5;
+    u[1] = (even + g[1]) * half;
+    u[2] = (even - g[1]) * half;
     u[3] = g[2];
   }
 };
@@ -53,10 +54,11 @@ struct Winograd<4> {
     y[2] = fma(Vec::set(float(aa)), even_a, Vec::set(float(bb)) * even_b);
     y[3] = fma(Vec::set(float(a * aa)), odd_a, fma(Vec::set(float(b * bb)), odd_b, m[5]));
   }
-  static void weight(const double (&g)[3], double (&u)[6]) noexcept {
-    constexpr double at_a = 1.0 / (2.0 * aa * (aa - bb)), at_b = 1.0 / (2.0 * bb * (bb - aa)), at_0 = 1.0 / (aa * bb);
-    const double even_a = g[0] + aa * g[2], odd_a = a * g[1], even_b = g[0] + bb * g[2], odd_b = b * g[1];
-    u[0] = g[0] * at_0;
+  static void weight(const Doubles (&g)[3], Doubles (&u)[6]) noexcept {
+    const Doubles at_a = Doubles::set(1.0 / (2.0 * aa * (aa - bb))), at_b = Doubles::set(1.0 / (2.0 * bb * (bb - aa)));
+    const Doubles even_a = g[0] + Doubles::set(aa) * g[2], odd_a = Doubles::set(a) * g[1];
+    const Doubles even_b = g[0] + Doubles::set(bb) * g[2], odd_b = Doubles::set(b) * g[1];
+    u[0] = g[0] * Doubles::set(1.0 / (aa * bb));
     u[1] = (even_a + odd_a) * at_a;
     u[2] = (even_a - odd_a) * at_a;
     u[3] = (even_b + odd_b) * at_b;
@@ -65,9 +67,9 @@ struct Winograd<4> {
   }
 };
 
-// A few rows of V times one panel of U, at most 64 terms, into M or added to it. Rows of V lie `a_row` apart, rows of M a panel.
-template <int R, int C>
-void multiply(const float* a, Index a_row, Index depth, const float* w, float* m, bool first) noexcept {
+// A few rows of V times one panel of U, at most 64 terms, into M or added to it. Rows of V lie W apart, rows of M a panel.
+template <int R, int C, int W>
+void multiply(const float* a, Index depth, const float* w, float* m, bool first) noexcept {
   constexpr int lanes = Vec::lanes;
   constexpr Index ahead = 4096;  // floats: 16 KB, or weights wait for memory
   Vec sum[R][C];
@@ -84,7 +86,7 @@ void multiply(const float* a, Index a_row, Index depth, const float* w, float* m
     }
 #pragma GCC unroll 16
     for (int i = 0; i < R; ++i) {
-      const Vec v = Vec::set(a[i * a_row + k]);
+      const Vec v = Vec::set(a[i * W + k]);
 #pragma GCC unroll 4
       for (int j = 0; j < C; ++j) sum[i][j] = fma(v, b[j], sum[i][j]);
     }
@@ -108,9 +110,9 @@ constexpr int product_rows = 12;
 constexpr int product_rows = 4;
 #endif
 
-using Multiply = void (*)(const float*, Index, Index, const float*, float*, bool) noexcept;
+using Multiply = void (*)(const float*, Index, const float*, float*, bool) noexcept;
 
-template <int C>
+template <int C, int W>
 struct Multiplies {
   Multiply of[product_rows + 1] = {};
   constexpr Multiplies() noexcept { fill<product_rows>(); }
@@ -118,12 +120,15 @@ struct Multiplies {
  private:
   template <int R>
   constexpr void fill() noexcept {
-    of[R] = &multiply<R, C>;
+    of[R] = &multiply<R, C, W>;
     if constexpr (R > 1) fill<R - 1>();
   }
 };
 
-inline constexpr Multiplies<1> narrow_multiplies{};
-inline constexpr Multiplies<2> wide_multiplies{};
+// By vectors of a panel, and by floats from row to row: as many as there are inputs in a block.
+inline constexpr Multiplies<1, 32> narrow_short_multiplies{};
+inline constexpr Multiplies<2, 32> wide_short_multiplies{};
+inline constexpr Multiplies<1, 64> narrow_multiplies{};
+inline constexpr Multiplies<2, 64> wide_multiplies{};
 
 }  // namespace medtorch::MEDTORCH_ISA
