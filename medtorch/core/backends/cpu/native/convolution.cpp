@@ -35,6 +35,7 @@ ConvShape join_rows(const KernelSet& set, const ImageCopy& images, ConvShape s, 
   s.size[2] -= s.kernel[2] - 1;
   s.inputs *= s.kernel[2];
   s.kernel[2] = 1;
+  s.stretches = true;
   return s;
 }
 

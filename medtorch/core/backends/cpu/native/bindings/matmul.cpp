@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "../memory.hpp"
+#include "../parallel.hpp"
 #include "bindings.hpp"
 
 namespace medtorch {
@@ -61,12 +62,14 @@ struct MatmulCall {
     std::vector<Index> turned_at;
     if (a_column != 1) turn(m, turned, turned_at);
     const float* ready = packed ? packed->data.data() : nullptr;
-    if (ready == nullptr) {
+    const int threads = thread_count();
+    if (ready == nullptr && !set->matmul.packs_itself(m, threads)) {
       own.emplace(set->matmul.packed_size(m));
       set->matmul.pack(m, own->data());
       ready = own->data();
     }
-    set->matmul.run(m, ready, {numbers_at(at[2]), numbers_at(at[3]), activation, alpha});
+    const Scratch scratch(set->matmul.scratch_size(m, threads, ready != nullptr));
+    set->matmul.run(m, ready, {numbers_at(at[2]), numbers_at(at[3]), activation, alpha}, scratch.data(), threads);
   }
 
  private:

@@ -21,8 +21,12 @@ struct Matmul {
 struct MatmulTable {
   Index (*packed_size)(const Matmul&) noexcept;
   void (*pack)(const Matmul&, float* packed) noexcept;
-  // The bias (of columns) is added to the finished sums, then the residual (laid out as y); then the activation.
-  void (*run)(const Matmul&, const float* packed, const Epilogue&) noexcept;
+  // Whether `run` would rather pack the right sides itself: each is needed once.
+  bool (*packs_itself)(const Matmul&, int threads) noexcept;
+  Index (*scratch_size)(const Matmul&, int threads, bool packed) noexcept;  // floats
+  // `packed` may be null where `packs_itself`. The bias (of columns) is added to the finished sums, then the residual (laid out as y);
+  // then the activation.
+  void (*run)(const Matmul&, const float* packed, const Epilogue&, float* scratch, int threads) noexcept;
 };
 
 }  // namespace medtorch

@@ -1,26 +1,12 @@
-// Convolution as a product of matrices whose left side is read straight out of the image: see tile.hpp for the order of sums.
-#include "../parallel.hpp"
+// Convolution as a product of matrices: rows are the windows of a few places, copied; see tile.hpp for the order of sums.
+#include "dense.hpp"
 #include "packing.hpp"
-#include "slots.hpp"
 #include "windows.hpp"
 
 namespace medtorch::MEDTORCH_ISA {
 namespace {
 
-// One panel over the pixels [begin, end) of an image.
-void run_panel(const ConvShape& s, const Source& source, const Panel& p, Index begin, Index end, const float* w, const Result& out) noexcept {
-  const Index tiles = divide_up(end - begin, p.rows);
-  Windows windows;
-  for (Index t = 0; t < tiles; ++t) {  // of nearly equal height: a thin last one would wait for its own sums
-    const Index pixel = begin + (end - begin) * t / tiles, height = begin + (end - begin) * (t + 1) / tiles - pixel;
-    find_windows(s, pixel, height, windows);
-    p.tile(height)(source, windows, w, out);
-  }
-}
-
-Index packed_size(const ConvShape& s) noexcept {
-  return s.groups * packed_group(s.outputs, s.terms()) + round_up(s.inputs, 16);  // and zeros for the padding to read
-}
+Index packed_size(const ConvShape& s) noexcept { return s.groups * packed_group(s.outputs, s.terms()); }
 
 void pack(const ConvShape& s, const ConvWeight& weight, float* packed) noexcept {
   const Index panels = panels_of(s.outputs), terms = s.terms(), group_size = packed_group(s.outputs, terms);
@@ -30,67 +16,115 @@ void pack(const ConvShape& s, const ConvWeight& weight, float* packed) noexcept 
       pack_panel(s, weight, group, number * panel, Panel(s.outputs, number), packed + group * group_size + number * panel * terms);
     }
   });
-  float* zeros = packed + s.groups * group_size;
-  for (Index i = 0; i < round_up(s.inputs, 16); ++i) zeros[i] = 0.0f;
 }
 
-// How the work is shared out.
-struct Shares {
-  Index panels, panel_parts, stretches, grain;
-  bool few_weights;
+// The window at places `start` of an image, into a row of the left side: `to`, and from block to block `step` further.
+void copy_window(const ConvShape& s, const Blocks& blocks, const float* image, const Index (&start)[3], float* to, Index step) noexcept {
+  const bool by_rows = blocks.per_unit == 1 && blocks.unit != s.inputs;  // a block is one or more rows of the kernel
+  const Index row = s.kernel[2] * s.inputs;
+  Index in_block = 0;
+  for (Index a = 0; a < s.kernel[0]; ++a) {
+    const Index z = start[0] + a * s.dilation[0];
+    for (Index b = 0; b < s.kernel[1]; ++b) {
+      const Index y = start[1] + b * s.dilation[1];
+      const bool line = z >= 0 && z < s.size[0] && y >= 0 && y < s.size[1];
+      const float* from = image + z * s.x_stride[0] + y * s.x_stride[1];
+      for (Index c = 0; c < s.kernel[2]; ++c) {
+        const Index x = start[2] + c * s.dilation[2];
+        const bool inside = line && x >= 0 && x < s.size[2];
+        const float* pixel = from + x * s.x_stride[2];
+        for (Index i = 0; i < s.inputs; i += block_terms) {
+          const Index count = least(block_terms, s.inputs - i);
+          float* part = by_rows ? to + in_block + c * s.inputs : to;
+          if (inside) copy_floats(pixel + i, count, part);
+          else
+            for (Index k = 0; k < count; ++k) part[k] = 0.0f;
+          if (!by_rows) to += step;
+        }
+      }
+      in_block += row;
+      if (by_rows && in_block + row > blocks.unit) {
+        in_block = 0;
+        to += step;
+      }
+    }
+  }
+}
 
-  explicit Shares(const ConvShape& s) noexcept : panels(panels_of(s.outputs)) {
-    const Index pixels = s.pixels(), terms = s.terms();
-    // Few weights stay in the second-level cache: then all panels of a stretch of pixels, so that the image is read once.
-    // Many do not: then all pixels of a panel, so that each weight is read once.
-    few_weights = packed_group(s.outputs, terms) <= (1 << 17);
-    panel_parts = few_weights ? 1 : panels;
-    const Index work = most<Index>(1, pixels * terms * (few_weights ? s.outputs : panel));  // multiply-adds of one image and group
-    const Index wanted = least(most<Index>(divide_up(work, Index{1} << 21), divide_up(16, s.groups * s.n * panel_parts)), most<Index>(1, work >> 16));
-    stretches = most<Index>(1, least(wanted, divide_up(pixels, 4 * most_rows)));
-    grain = most<Index>(1, (Index{1} << 16) / most<Index>(1, work / stretches));
+// The same where rows of the kernel are stretches of memory inside of the image.
+void copy_stretches(const ConvShape& s, const Blocks& blocks, const float* image, const Index (&start)[3], float* to, Index step) noexcept {
+  const float* from = image + start[0] * s.x_stride[0] + start[1] * s.x_stride[1] + start[2] * s.x_stride[2];
+  Index in_block = 0;
+  for (Index a = 0; a < s.kernel[0]; ++a)
+    for (Index b = 0; b < s.kernel[1]; ++b) {
+      const float* row = from + a * s.dilation[0] * s.x_stride[0] + b * s.dilation[1] * s.x_stride[1];
+      copy_floats(row, s.inputs, to + in_block);
+      if ((in_block += s.inputs) + s.inputs > blocks.unit) {
+        in_block = 0;
+        to += step;
+      }
+    }
+}
+
+struct Windows {
+  const ConvShape& s;
+  const Dense& d;
+
+  // The windows of places [first, first + count).
+  void copy(const float* image, Index first, Index count, Index row, float* left, Index* at) const noexcept {
+    Index place[3] = {first / (s.count[1] * s.count[2]), first / s.count[2] % s.count[1], first % s.count[2]};
+    for (Index i = 0; i < count; ++i) {
+      const Index start[3] = {place[0] * s.stride[0] - s.before[0], place[1] * s.stride[1] - s.before[1], place[2] * s.stride[2] - s.before[2]};
+      at[row + i] = place[0] * s.y_stride[0] + place[1] * s.y_stride[1] + place[2] * s.y_stride[2];
+      float* to = left + (row + i) * d.blocks.width;
+      if (s.stretches) copy_stretches(s, d.blocks, image, start, to, d.block_step());
+      else copy_window(s, d.blocks, image, start, to, d.block_step());
+      if (++place[2] == s.count[2]) {
+        place[2] = 0;
+        if (++place[1] == s.count[1]) {
+          place[1] = 0;
+          ++place[0];
+        }
+      }
+    }
   }
 };
 
-Index panel_size(const ConvShape& s) noexcept { return panel * s.terms() + 16; }
-
-bool packs_itself(const ConvShape& s, int) noexcept {
-  const Shares shares(s);
-  return !shares.few_weights && s.n == 1 && shares.stretches == 1;
+Blocks blocks_of(const ConvShape& s) noexcept {
+  const Index row = s.kernel[2] * s.inputs, taps = s.taps();
+  const bool by_rows = taps > 1 && row > 0 && row <= block_terms;
+  return {s.terms(), by_rows ? block_terms / row * row : s.inputs};
 }
 
-Index scratch_size(const ConvShape& s, int threads, bool packed) noexcept {
-  return packed ? 0 : Slots::floats(panel_size(s), threads) + round_up(s.inputs, 16);
+Dense dense_of(const ConvShape& s, int threads) noexcept { return Dense(s.n * s.groups, s.pixels(), s.outputs, blocks_of(s), threads); }
+
+bool packs_itself(const ConvShape& s, int threads) noexcept {
+  const Dense d = dense_of(s, threads);
+  return s.n == 1 && d.by_panels && d.chunks == 1;
 }
 
-void run(const ConvShape& given, const float* x, const ConvWeights& weights, const Epilogue& e, float* y, const ConvScratch& scratch) noexcept {
-  const ConvShape s = is_flat(given) ? flattened(given) : given;
-  const Shares shares(s);
-  const Index pixels = s.pixels(), terms = s.terms(), panels = shares.panels, group_size = packed_group(s.outputs, terms);
-  const bool plain = weights.packed == nullptr;
-  Slots slots(plain ? scratch.data + round_up(s.inputs, 16) : nullptr, panel_size(s), scratch.threads);
-  if (plain)
-    for (Index i = 0; i < s.inputs; ++i) scratch.data[i] = 0.0f;
-  const float* zeros = plain ? scratch.data : weights.packed + s.groups * group_size;
-  parallel(s.groups * shares.panel_parts * s.n * shares.stretches, shares.grain, [&](Index begin, Index end) {
-    int slot = 0;
-    float* const own = plain ? slots.take(slot) : nullptr;
-    for (Index at = begin; at < end; ++at) {
-      const Index stretch = at % shares.stretches, n = at / shares.stretches % s.n, part = at / shares.stretches / s.n % shares.panel_parts;
-      const Index group = at / shares.stretches / s.n / shares.panel_parts;
-      const Source source = source_of(s, x + n * s.x_image + group * s.inputs, zeros);
-      const Index from = pixels * stretch / shares.stretches, until = pixels * (stretch + 1) / shares.stretches;
-      for (Index number = shares.few_weights ? 0 : part; number < (shares.few_weights ? panels : part + 1); ++number) {
-        const Panel p(s.outputs, number);
-        const Index first = group * s.outputs + number * panel, place = n * s.y_image + first;
-        if (plain) pack_panel(given, weights.plain, group, number * panel, p, own);
-        const Result out{y + place, e.bias == nullptr ? nullptr : e.bias + first, nullptr, e.residual == nullptr ? nullptr : e.residual + place,
-                         e.activation, e.alpha, static_cast<int>(p.channels)};
-        run_panel(s, source, p, from, until, plain ? own : weights.packed + group * group_size + number * panel * terms, out);
-      }
-    }
-    if (plain) slots.give(slot);
-  });
+Index scratch_size(const ConvShape& s, int threads, bool packed) noexcept { return dense_of(s, threads).scratch(threads, packed); }
+
+void run(const ConvShape& s, const float* x, const ConvWeights& weights, const Epilogue& e, float* y, const ConvScratch& scratch) noexcept {
+  if (s.pixels() == 0 || s.outputs == 0) return;
+  const Dense d = dense_of(s, scratch.threads);
+  const Windows windows{s, d};
+  const Index terms = s.terms(), group_size = packed_group(s.outputs, terms);
+  const auto copy = [&](Index matrix, Index row, Index count, Index from_row, float* left, Index* at) {
+    windows.copy(x + matrix / s.groups * s.x_image + matrix % s.groups * s.inputs, row, count, from_row, left, at);
+  };
+  const auto ending = [&](Index matrix, Index number, const Panel& p) {
+    const Index first = matrix % s.groups * s.outputs + number * panel, place = matrix / s.groups * s.y_image + first;
+    return Ending{y + place, e.bias == nullptr ? nullptr : e.bias + first, nullptr, e.residual == nullptr ? nullptr : e.residual + place, e.activation,
+                  e.alpha, static_cast<int>(p.channels)};
+  };
+  const auto packed = [&](Index matrix, Index number) {
+    return weights.packed == nullptr ? nullptr : weights.packed + matrix % s.groups * group_size + number * panel * terms;
+  };
+  const auto pack_one = [&](Index matrix, Index number, const Panel& p, float* to) {
+    pack_panel(s, weights.plain, matrix % s.groups, number * panel, p, to);
+  };
+  run_dense(d, copy, ending, packed, pack_one, scratch.data, scratch.threads);
 }
 
 }  // namespace

@@ -13,6 +13,11 @@ void clear(float* to, Index count) noexcept {
 // One row of `count` places: (channel, place) -> (place, channel).
 void copy_row(const ImageCopy& c, const float* from, Index step, Index count, float* to) noexcept {
   constexpr Index lanes = Vec::lanes;
+  if (step == c.channels && c.from_channel == 1) {  // in order already
+    const Index all = count * c.channels;
+    for (Index i = 0; i < all; ++i) to[i] = from[i];
+    return;
+  }
   if (step != 1 || c.channels < 4) {
     for (Index x = 0; x < count; ++x)
       for (Index k = 0; k < c.channels; ++k) to[x * c.channels + k] = from[x * step + k * c.from_channel];

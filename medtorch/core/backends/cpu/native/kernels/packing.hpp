@@ -29,7 +29,6 @@ inline void pack_rows(const ConvShape& s, const float* from, Index from_output, 
     Term last = first;
     for (Index o = 0; o < p.width; o += lanes) {
       const Index rows = most<Index>(0, least(lanes, p.channels - o));
-      for (Index i = 0; i < rows; ++i) __builtin_prefetch(from + (o + i) * from_output + term + 4 * lanes);
       transpose_block<true>(from + o * from_output + term, from_output, static_cast<int>(rows), static_cast<int>(columns), block, lanes);
       last = first;
       for (Index j = 0; j < columns; ++j, last.next()) Vec::load(block + j * lanes).store(to + last.row() * p.width + o);
@@ -39,10 +38,9 @@ inline void pack_rows(const ConvShape& s, const float* from, Index from_output, 
 }
 
 // Taps of an input side by side, first or last one first; outputs at any distance.
-inline void pack_taps(const ConvShape& s, const ConvWeight& weight, const float* from, const Panel& p, float* to) noexcept {
+inline void pack_taps(const ConvShape& s, const ConvWeight& weight, bool turned, const float* from, const Panel& p, float* to) noexcept {
   constexpr Index lanes = Vec::lanes;
   const Index taps = s.taps();
-  const bool turned = weight.tap[2] < 0;
   const float* lowest = turned ? from - (taps - 1) : from;
   float block[lanes * lanes];
   for (Index input = 0; input < s.inputs; ++input)
@@ -76,10 +74,25 @@ inline void pack_any(const ConvShape& s, const ConvWeight& weight, const float* 
 // Weights of `p` from output `first` on, term after term as tiles read them.
 inline void pack_panel(const ConvShape& s, const ConvWeight& weight, Index group, Index first, const Panel& p, float* to) noexcept {
   const float* from = weight.first + group * weight.group + first * weight.output;
-  const Index step = weight.tap[2] < 0 ? -1 : 1;
-  const bool flat = weight.tap[2] == step && weight.tap[1] == step * s.kernel[2] && weight.tap[0] == step * s.kernel[1] * s.kernel[2];
-  if (flat && step > 0 && weight.input == s.taps()) return pack_rows(s, from, weight.output, p, to);
-  if (flat && s.taps() > 1) return pack_taps(s, weight, from, p, to);
+  const Index taps = s.taps();
+  Index step = 0, expected = 1, last_expected = s.inputs;  // how far the next tap is; dims of one tap have no say
+  bool taps_last = true, inputs_last = weight.input == 1 || s.inputs == 1;
+  for (int d = 2; d >= 0; --d) {
+    if (s.kernel[d] == 1) continue;
+    if (step == 0) step = weight.tap[d] < 0 ? -1 : 1;
+    taps_last = taps_last && weight.tap[d] == step * expected;
+    inputs_last = inputs_last && weight.tap[d] == last_expected;
+    expected *= s.kernel[d];
+    last_expected *= s.kernel[d];
+  }
+  if (inputs_last) {  // in the order of the panel already
+    ConvShape one = s;
+    one.inputs = s.terms();
+    one.kernel[0] = one.kernel[1] = one.kernel[2] = 1;
+    return pack_rows(one, from, weight.output, p, to);
+  }
+  if (taps_last && step >= 0 && weight.input == taps) return pack_rows(s, from, weight.output, p, to);
+  if (taps_last && taps > 1) return pack_taps(s, weight, step < 0, from, p, to);
   pack_any(s, weight, from, p, to);
 }
 

@@ -1,9 +1,42 @@
 // Where the windows of a few pixels begin, and where their results go.
 #pragma once
 
+#include "../activations.hpp"
 #include "tile.hpp"
 
 namespace medtorch::MEDTORCH_ISA {
+
+constexpr int most_rows = 16;  // of any tile, of any set
+
+// What all tiles of one image share.
+struct Source {
+  const float* image;
+  const float* zeros;  // as many as there are inputs: what padding reads
+  Index inputs;
+  Index kernel[3], dilation[3], size[3], distance[3];  // distance: floats from one place of the input to the next
+  Index taps_in_block;
+};
+
+// Where the windows of a tile's pixels begin; outside of the image where they reach into padding.
+struct Windows {
+  Index at[most_rows][3];
+  Index y[most_rows];  // where the result goes, in floats
+  bool inside;         // no window reaches into padding
+};
+
+// Pointers to what each of `height` windows reads at a tap.
+inline void locate(const Source& s, const Windows& w, int height, const Index (&tap)[3], const float** p) noexcept {
+  for (int i = 0; i < height; ++i) {
+    bool inside = true;
+    Index offset = 0;
+    for (int d = 0; d < 3; ++d) {
+      const Index at = w.at[i][d] + tap[d] * s.dilation[d];
+      inside = inside && at >= 0 && at < s.size[d];
+      offset += at * s.distance[d];
+    }
+    p[i] = inside ? s.image + offset : s.zeros;
+  }
+}
 
 inline Source source_of(const ConvShape& s, const float* image, const float* zeros) noexcept {
   Source out{image, zeros, s.inputs, {}, {}, {}, {}, s.inputs * s.kernel[2] <= block_terms ? s.kernel[2] : 1};
@@ -14,28 +47,6 @@ inline Source source_of(const ConvShape& s, const float* image, const float* zer
     out.distance[d] = s.x_stride[d];
   }
   return out;
-}
-
-// Whether places of x and y are counted through at one distance each: a kernel of one place, every place used.
-inline bool is_flat(const ConvShape& s) noexcept {
-  Index x = s.x_stride[2], y = s.y_stride[2];
-  for (int d = 2; d >= 0; --d) {
-    if (s.kernel[d] != 1 || s.before[d] != 0 || s.size[d] < s.count[d]) return false;
-    if (s.count[d] == 1) continue;
-    if (s.stride[d] != 1 || s.x_stride[d] != x || s.y_stride[d] != y) return false;
-    x *= s.size[d];
-    y *= s.count[d];
-    if (d > 0 && s.size[d] != s.count[d]) return false;
-  }
-  return true;
-}
-
-// The same convolution with all places along one dim.
-inline ConvShape flattened(ConvShape s) noexcept {
-  s.size[2] = s.count[2] = s.pixels();
-  s.size[0] = s.size[1] = s.count[0] = s.count[1] = 1;
-  s.stride[2] = 1;
-  return s;
 }
 
 inline void find_windows(const ConvShape& s, Index pixel, Index height, Windows& w) noexcept {

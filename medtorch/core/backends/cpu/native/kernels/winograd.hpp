@@ -6,7 +6,7 @@
 #pragma once
 
 #include "doubles.hpp"
-#include "tile.hpp"
+#include "product.hpp"
 
 namespace medtorch::MEDTORCH_ISA {
 
@@ -71,26 +71,8 @@ struct Winograd<4> {
 template <int R, int C, int W>
 void multiply(const float* a, Index depth, const float* w, float* m, bool first) noexcept {
   constexpr int lanes = Vec::lanes;
-  constexpr Index ahead = 4096;  // floats: 16 KB, or weights wait for memory
   Vec sum[R][C];
-#pragma GCC unroll 16
-  for (int i = 0; i < R; ++i)
-#pragma GCC unroll 4
-    for (int j = 0; j < C; ++j) sum[i][j] = Vec::zero();
-  for (Index k = 0; k < depth; ++k, w += C * lanes) {
-    Vec b[C];
-#pragma GCC unroll 4
-    for (int j = 0; j < C; ++j) {
-      b[j] = Vec::load(w + j * lanes);
-      __builtin_prefetch(w + ahead + j * lanes);
-    }
-#pragma GCC unroll 16
-    for (int i = 0; i < R; ++i) {
-      const Vec v = Vec::set(a[i * W + k]);
-#pragma GCC unroll 4
-      for (int j = 0; j < C; ++j) sum[i][j] = fma(v, b[j], sum[i][j]);
-    }
-  }
+  chain<R, C, W>(a, depth, w, sum);
 #pragma GCC unroll 16
   for (int i = 0; i < R; ++i)
 #pragma GCC unroll 4
@@ -99,16 +81,6 @@ void multiply(const float* a, Index depth, const float* w, float* m, bool first)
       (first ? sum[i][j] : Vec::load(to) + sum[i][j]).store(to);
     }
 }
-
-#if defined(MEDTORCH_AVX512)
-constexpr int product_rows = 14;
-#elif defined(MEDTORCH_AVX2)
-constexpr int product_rows = 6;
-#elif defined(MEDTORCH_NEON)
-constexpr int product_rows = 12;
-#else
-constexpr int product_rows = 4;
-#endif
 
 using Multiply = void (*)(const float*, Index, const float*, float*, bool) noexcept;
 

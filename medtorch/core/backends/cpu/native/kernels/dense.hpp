@@ -1,0 +1,125 @@
+// Products of matrices whose left side is copied, a few rows at a time, into short rows that lie side by side: block after block of
+// terms. The right side is packed in panels, before or on the way.
+#pragma once
+
+#include "../parallel.hpp"
+#include "product.hpp"
+#include "slots.hpp"
+
+namespace medtorch::MEDTORCH_ISA {
+
+// How the terms of a sum are cut into blocks: into units of `unit` terms, each of which is cut again after 64.
+struct Blocks {
+  Index terms, unit, per_unit, count, width;
+
+  Blocks(Index terms_, Index unit_) noexcept
+      : terms(terms_), unit(most<Index>(1, unit_)), per_unit(divide_up(unit, block_terms)), count(most<Index>(1, divide_up(terms, unit) * per_unit)),
+        width(least(terms, unit) <= 32 ? 32 : block_terms) {}
+
+  Index first(Index block) const noexcept { return block / per_unit * unit + block % per_unit * block_terms; }
+  Index depth(Index block) const noexcept { return least(terms - first(block), least(block_terms, unit - block % per_unit * block_terms)); }
+};
+
+// `matrices` products of (rows, terms) and (terms, outputs).
+struct Dense {
+  Index matrices, rows, outputs;
+  Blocks blocks;
+  Index panels, chunk, chunks;
+  bool by_panels;  // threads share out the panels of one chunk, not the chunks
+
+  Dense(Index matrices_, Index rows_, Index outputs_, Blocks blocks_, int threads) noexcept
+      : matrices(matrices_), rows(rows_), outputs(outputs_), blocks(blocks_), panels(panels_of(outputs)) {
+    const Index row = most<Index>(1, blocks.count * blocks.width), weights = outputs * blocks.terms;
+    by_panels = weights > (1 << 15) && matrices * rows < 4 * product_rows * threads && panels > 1;
+    // Copied rows stay in half of a second-level cache; every thread gets several chunks where there is work for that.
+    const Index fits = most<Index>(product_rows, (Index{1} << (by_panels ? 20 : 16)) / row);
+    const Index each = weights > (1 << 17) ? 2 : 4;
+    const Index wanted = by_panels ? 1 : most<Index>(1, least(divide_up(each * threads, most<Index>(1, matrices)), (rows * weights) >> 19));
+    chunk = most<Index>(1, least(fits, divide_up(rows, wanted)));
+    if (chunk > product_rows) chunk = round_up(chunk, product_rows);
+    chunk = least(chunk, most<Index>(1, rows));
+    chunks = divide_up(rows, chunk);
+    chunk = most<Index>(1, divide_up(rows, chunks));
+  }
+
+  Index block_step() const noexcept { return chunk * blocks.width; }
+  Index left() const noexcept { return blocks.count * block_step(); }
+  Index places() const noexcept { return round_up(2 * chunk, 16); }  // an Index takes two floats
+  Index totals() const noexcept { return chunk * panel; }
+  Index weights() const noexcept { return panel * blocks.terms + 16; }
+  Index scratch(int threads, bool packed) const noexcept {
+    const Index own = totals() + (packed ? 0 : weights());
+    return by_panels ? left() + places() + Slots::floats(own, threads) : Slots::floats(left() + places() + own, threads);
+  }
+};
+
+// One panel of a chunk of `count` rows.
+inline void multiply_chunk(const Dense& d, const Panel& p, Index count, const float* left, const Index* at, const float* w, float* totals,
+                           const Ending& end) noexcept {
+  const Product* of = p.width == panel ? (d.blocks.width == 32 ? wide_short_products.of : wide_products.of)
+                                       : (d.blocks.width == 32 ? narrow_short_products.of : narrow_products.of);
+  const Index parts = divide_up(count, product_rows);
+  for (Index block = 0; block < d.blocks.count; ++block) {
+    const float* a = left + block * d.block_step();
+    const float* from = w + d.blocks.first(block) * p.width;
+    const Index depth = d.blocks.depth(block);
+    for (Index part = 0; part < parts; ++part) {  // of nearly equal height: a thin last one would wait for its own sums
+      const Index row = count * part / parts, height = count * (part + 1) / parts - row;
+      of[height](a + row * d.blocks.width, depth, from, {totals + row * p.width, at + row, block == 0, block + 1 == d.blocks.count}, end);
+    }
+  }
+}
+
+// copy(matrix, row, count, from_row, left, at): rows [row, row + count) of the left side into `left`, from row `from_row` of it on, and
+// where their results go into `at`. ending(matrix, number, panel): what becomes of a panel. packed(matrix, number): its weights, or null;
+// pack(matrix, number, panel, to): packs them.
+template <typename Copy, typename End, typename Packed, typename Pack>
+void run_dense(const Dense& d, const Copy& copy, const End& ending, const Packed& packed, const Pack& pack, float* scratch, int threads) noexcept {
+  const bool plain = packed(0, 0) == nullptr;
+  const Index own = d.totals() + (plain ? d.weights() : 0);
+  const auto run_panel = [&](Index matrix, Index number, Index count, const float* left, const Index* at, float* memory) {
+    const Panel p(d.outputs, number);
+    const float* w = packed(matrix, number);
+    if (plain) {
+      pack(matrix, number, p, memory + d.totals());
+      w = memory + d.totals();
+    }
+    multiply_chunk(d, p, count, left, at, w, memory, ending(matrix, number, p));
+  };
+  if (!d.by_panels) {
+    Slots slots(scratch, d.left() + d.places() + own, threads);
+    parallel(d.matrices * d.chunks, 1, [&](Index begin, Index end) {
+      const Slot slot(slots);
+      Index* at = reinterpret_cast<Index*>(slot.data + d.left());
+      for (Index i = begin; i < end; ++i) {
+        const Index matrix = i / d.chunks, row = i % d.chunks * d.chunk, count = least(d.chunk, d.rows - row);
+        copy(matrix, row, count, Index{0}, slot.data, at);
+        for (Index number = 0; number < d.panels; ++number) run_panel(matrix, number, count, slot.data, at, slot.data + d.left() + d.places());
+      }
+    });
+    return;
+  }
+  Index* at = reinterpret_cast<Index*>(scratch + d.left());
+  for (Index matrix = 0; matrix < d.matrices; ++matrix)
+    for (Index row = 0; row < d.rows; row += d.chunk) {
+      const Index count = least(d.chunk, d.rows - row);
+      parallel(count, most<Index>(1, 16384 / (d.blocks.terms + 1)), [&](Index begin, Index end) {
+        copy(matrix, row + begin, end - begin, begin, scratch, at);
+      });
+      Slots slots(scratch + d.left() + d.places(), own, threads);
+      parallel(d.panels, 1, [&](Index begin, Index end) {
+        const Slot slot(slots);
+        for (Index number = begin; number < end; ++number) run_panel(matrix, number, count, scratch, at, slot.data);
+      });
+    }
+}
+
+// `count` floats.
+inline void copy_floats(const float* from, Index count, float* to) noexcept {
+  constexpr Index lanes = Vec::lanes;
+  Index i = 0;
+  for (; i + lanes <= count; i += lanes) Vec::load(from + i).store(to + i);
+  if (i < count) Vec::load(from + i, static_cast<int>(count - i)).store(to + i, static_cast<int>(count - i));
+}
+
+}  // namespace medtorch::MEDTORCH_ISA
