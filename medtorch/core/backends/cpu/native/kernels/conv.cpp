@@ -1,7 +1,7 @@
 // Convolution as a product of matrices: rows are the windows of a few places, copied; see tile.hpp for the order of sums.
 #include "dense.hpp"
 #include "packing.hpp"
-#include "windows.hpp"
+#include "stretches.hpp"
 
 namespace medtorch::MEDTORCH_ISA {
 namespace {
@@ -100,13 +100,14 @@ Dense dense_of(const ConvShape& s, int threads) noexcept { return Dense(s.n * s.
 
 bool packs_itself(const ConvShape& s, int threads) noexcept {
   const Dense d = dense_of(s, threads);
-  return s.n == 1 && d.by_panels && d.chunks == 1;
+  return !s.stretches && s.n == 1 && d.by_panels && d.chunks == 1;
 }
 
 Index scratch_size(const ConvShape& s, int threads, bool packed) noexcept { return dense_of(s, threads).scratch(threads, packed); }
 
 void run(const ConvShape& s, const float* x, const ConvWeights& weights, const Epilogue& e, float* y, const ConvScratch& scratch) noexcept {
   if (s.pixels() == 0 || s.outputs == 0) return;
+  if (reads_stretches(s)) return run_stretches(s, x, weights.packed, e, y, blocks_of(s).unit);
   const Dense d = dense_of(s, scratch.threads);
   const Windows windows{s, d};
   const Index terms = s.terms(), group_size = packed_group(s.outputs, terms);

@@ -65,9 +65,12 @@ struct Plan {
 
 // Channels [first, first + width) of one image, place by place, with zeros for what is not there.
 void copy_channels(const float* from, Index step, Index count, Index there, Index width, float* to) noexcept {
+  constexpr Index lanes = Vec::lanes;
   for (Index i = 0; i < count; ++i, from += step, to += width) {
-    for (Index c = 0; c < there; ++c) to[c] = from[c];
-    for (Index c = there; c < width; ++c) to[c] = 0.0f;
+    Index c = 0;
+    for (; c + lanes <= there; c += lanes) Vec::load(from + c).store(to + c);
+    for (; c < there; ++c) to[c] = from[c];
+    for (; c < width; ++c) to[c] = 0.0f;
   }
 }
 
@@ -109,26 +112,23 @@ void pack_dy(const ConvShape& s, const Plan& p, const float* image, float* to) n
   });
 }
 
-// Where the windows of up to 64 places begin in the copy of x.
-struct Places {
-  Index at[block_terms];
-
-  Places(const ConvShape& s, const Plan& p, Index first, Index count) noexcept {
-    Index place[3] = {first / (s.count[1] * s.count[2]), first / s.count[2] % s.count[1], first % s.count[2]};
-    for (Index i = 0; i < count; ++i) {
-      Index offset = 0;
-      for (int d = 0; d < 3; ++d) offset = offset * p.padded.size[d] + p.padded.before[d] + place[d] * s.stride[d] - s.before[d];
-      at[i] = offset * p.x_step;
-      if (++place[2] == s.count[2]) {
-        place[2] = 0;
-        if (++place[1] == s.count[1]) {
-          place[1] = 0;
-          ++place[0];
-        }
+// Where the windows of all places begin in the copy of x.
+void find_places(const ConvShape& s, const Plan& p, Index* at) noexcept {
+  const Index pixels = s.pixels();
+  Index place[3] = {0, 0, 0};
+  for (Index i = 0; i < pixels; ++i) {
+    Index offset = 0;
+    for (int d = 0; d < 3; ++d) offset = offset * p.padded.size[d] + p.padded.before[d] + place[d] * s.stride[d] - s.before[d];
+    at[i] = offset * p.x_step;
+    if (++place[2] == s.count[2]) {
+      place[2] = 0;
+      if (++place[1] == s.count[1]) {
+        place[1] = 0;
+        ++place[0];
       }
     }
   }
-};
+}
 
 // From a window's first place to the place at a tap; taps counted as Plan does.
 Index tap_distance(const ConvShape& s, const Plan& p, Index tap) noexcept {
@@ -138,7 +138,7 @@ Index tap_distance(const ConvShape& s, const Plan& p, Index tap) noexcept {
 }
 
 // One block of places into one tile of dw.
-void add_tile(const float* x, const Places& places, Index count, const float* dy, float* dw) noexcept {
+void add_tile(const float* x, const Index* places, Index count, const float* dy, float* dw) noexcept {
   constexpr int lanes = Vec::lanes;
 #if defined(MEDTORCH_AVX2)
   constexpr int height = 4;  // 8 sums of 16 registers
@@ -151,7 +151,7 @@ void add_tile(const float* x, const Places& places, Index count, const float* dy
     for (int r = 0; r < height; ++r) sum[r][0] = sum[r][1] = Vec::zero();
     const float* d = dy;
     for (Index i = 0; i < count; ++i, d += panel) {
-      const float* a = x + places.at[i] + top;
+      const float* a = x + places[i] + top;
       const Vec d0 = Vec::load(d), d1 = Vec::load(d + lanes);
 #pragma GCC unroll 8
       for (int r = 0; r < height; ++r) {
@@ -171,14 +171,14 @@ void add_tile(const float* x, const Places& places, Index count, const float* dy
 
 // One block of places, `T` taps at once, into a vector of channels of dw.
 template <int T>
-void add_taps(const float* x, const Index* distance, const Places& places, Index count, const float* dy, float* dw) noexcept {
+void add_taps(const float* x, const Index* distance, const Index* places, Index count, const float* dy, float* dw) noexcept {
   constexpr int lanes = Vec::lanes;
   Vec sum[T];
 #pragma GCC unroll 8
   for (int t = 0; t < T; ++t) sum[t] = Vec::zero();
   for (Index i = 0; i < count; ++i) {
     const Vec d = Vec::load(dy + i * lanes);
-    const float* a = x + places.at[i];
+    const float* a = x + places[i];
 #pragma GCC unroll 8
     for (int t = 0; t < T; ++t) sum[t] = fma(Vec::load(a + distance[t]), d, sum[t]);
   }
@@ -187,11 +187,11 @@ void add_taps(const float* x, const Index* distance, const Places& places, Index
 }
 
 constexpr Index most_taps = 8;
-using AddTaps = void (*)(const float*, const Index*, const Places&, Index, const float*, float*) noexcept;
+using AddTaps = void (*)(const float*, const Index*, const Index*, Index, const float*, float*) noexcept;
 constexpr AddTaps add_so_many[most_taps + 1] = {nullptr,     add_taps<1>, add_taps<2>, add_taps<3>, add_taps<4>,
                                                 add_taps<5>, add_taps<6>, add_taps<7>, add_taps<8>};
 
-void add_image(const ConvShape& s, const Plan& p, const float* x, const float* dy, float* dw) noexcept {
+void add_image(const ConvShape& s, const Plan& p, const Index* all_places, const float* x, const float* dy, float* dw) noexcept {
   const Index pixels = s.pixels(), groups = p.depthwise ? 1 : s.groups, across = p.depthwise ? 1 : p.x_blocks;
   const Index tiles = groups * p.dy_blocks * across;
   const Index parts = least(p.taps, tiles < 32 ? divide_up(32, most<Index>(1, tiles)) : 1);  // of the taps
@@ -205,7 +205,7 @@ void add_image(const ConvShape& s, const Plan& p, const float* x, const float* d
       const Index from = p.taps * part / parts, until = p.taps * (part + 1) / parts;
       for (Index first = 0; first < pixels; first += block_terms) {
         const Index count = least(block_terms, pixels - first);
-        const Places places(s, p, first, count);
+        const Index* places = all_places + first;
         const float* d = dy_from + first * p.dy_width;
         if (!p.depthwise) {
           for (Index t = from; t < until; ++t) add_tile(x_from + tap_distance(s, p, t), places, count, d, to + t * p.tile_size);
@@ -247,7 +247,7 @@ void spread(const ConvShape& s, const Plan& p, const float* tiles, float* dw) no
 
 Index scratch_size(const ConvWeightGrad& g) noexcept {
   const Plan p(g.shape);
-  return p.x_size + p.dy_size + p.dw_size;
+  return round_up(p.x_size + p.dy_size + p.dw_size, 16) + 2 * g.shape.pixels();  // an Index takes two floats
 }
 
 void run(const ConvWeightGrad& g, float* scratch) noexcept {
@@ -256,12 +256,14 @@ void run(const ConvWeightGrad& g, float* scratch) noexcept {
   float* x = scratch;
   float* dy = x + p.x_size;
   float* dw = dy + p.dy_size;
+  Index* places = reinterpret_cast<Index*>(scratch + round_up(p.x_size + p.dy_size + p.dw_size, 16));
+  find_places(s, p, places);
   clear(x + p.x_size - 2 * rows - 16, 2 * rows + 16);  // joined tiles read a little past the last place
   clear(dw, p.dw_size);
   for (Index n = 0; n < s.n; ++n) {
     pack_x(s, p, g.x + n * s.x_image, x);
     pack_dy(s, p, g.dy + n * s.y_image, dy);
-    add_image(s, p, x, dy, dw);
+    add_image(s, p, places, x, dy, dw);
   }
   spread(s, p, dw, g.dw);
 }

@@ -17,15 +17,19 @@ constexpr int product_rows = 12;
 constexpr int product_rows = 4;
 #endif
 
-// One block: chains of fused multiply-adds from 0.
-template <int R, int C, int W>
-inline __attribute__((always_inline)) void chain(const float* a, Index depth, const float* w, Vec (&sum)[R][C]) noexcept {
-  constexpr int lanes = Vec::lanes;
-  constexpr Index ahead = 4096;  // floats: 16 KB, or weights wait for memory
+template <int R, int C>
+inline __attribute__((always_inline)) void clear(Vec (&sum)[R][C]) noexcept {
 #pragma GCC unroll 16
   for (int i = 0; i < R; ++i)
 #pragma GCC unroll 4
     for (int j = 0; j < C; ++j) sum[i][j] = Vec::zero();
+}
+
+// Chains of fused multiply-adds grow by `depth` terms.
+template <int R, int C, int W>
+inline __attribute__((always_inline)) void extend(const float* a, Index depth, const float* w, Vec (&sum)[R][C]) noexcept {
+  constexpr int lanes = Vec::lanes;
+  constexpr Index ahead = 4096;  // floats: 16 KB, or weights wait for memory
   for (Index k = 0; k < depth; ++k, w += C * lanes) {
     Vec b[C];
 #pragma GCC unroll 4
@@ -60,11 +64,10 @@ struct Step {
   bool first, last;
 };
 
-template <int R, int C, int W>
-void product(const float* a, Index depth, const float* w, const Step& step, const Ending& end) noexcept {
+// A finished block is added to the blocks before it; the last one ends the sum.
+template <int R, int C>
+inline __attribute__((always_inline)) void finish(Vec (&sum)[R][C], const Step& step, const Ending& end) noexcept {
   constexpr int lanes = Vec::lanes;
-  Vec sum[R][C];
-  chain<R, C, W>(a, depth, w, sum);
   for (int j = 0; j < C; ++j) {
     const int left = end.channels - j * lanes;
     const Vec start = !step.first || end.bias == nullptr || left <= 0 ? Vec::zero() : Vec::load(end.bias + j * lanes, left);
@@ -97,6 +100,14 @@ void product(const float* a, Index depth, const float* w, const Step& step, cons
       else value.store(end.y + to, left);
     }
   }
+}
+
+template <int R, int C, int W>
+void product(const float* a, Index depth, const float* w, const Step& step, const Ending& end) noexcept {
+  Vec sum[R][C];
+  clear(sum);
+  extend<R, C, W>(a, depth, w, sum);
+  finish(sum, step, end);
 }
 
 using Product = void (*)(const float*, Index, const float*, const Step&, const Ending&) noexcept;

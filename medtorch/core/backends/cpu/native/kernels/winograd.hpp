@@ -72,7 +72,8 @@ template <int R, int C, int W>
 void multiply(const float* a, Index depth, const float* w, float* m, bool first) noexcept {
   constexpr int lanes = Vec::lanes;
   Vec sum[R][C];
-  chain<R, C, W>(a, depth, w, sum);
+  clear(sum);
+  extend<R, C, W>(a, depth, w, sum);
 #pragma GCC unroll 16
   for (int i = 0; i < R; ++i)
 #pragma GCC unroll 4
