@@ -208,7 +208,7 @@ def test_other_dtypes_are_computed_by_the_reference(widest, reference, rng):
     [
         ({"groups": 3}, "channels and groups do not fit"),
         ({"stride": (1, 0, 1)}, "stride and dilation must be positive"),
-        ({"activation": 9}, "no such activation"),
+        ({"activation": 99}, "no such activation"),
         ({"algorithms": 3}, "no such algorithms"),
         ({"bias": np.zeros(3, np.float32)}, "bias does not fit"),
         ({"y": np.zeros((1, 8, 1, 4, 4), np.float32)}, "y must have its channels side by side"),
