@@ -178,9 +178,9 @@ class SWALR(LRScheduler):
         step = max(1, step) if self.anneal_epochs == 0 else step
         before, now = self._share(step - 1), self._share(step)
         rates = []
-        for group in self.optimizer.param_groups:
+        for group, rate in zip(self.optimizer.param_groups, self._rates(), strict=True):
             target = group["swa_lr"]
-            start = target if before == 1 else (group["lr"] - before * target) / (1 - before)
+            start = target if before == 1 else (rate - before * target) / (1 - before)
             rates.append(target * now + start * (1 - now))
         return rates
 

@@ -10,8 +10,8 @@ import warnings
 from typing import Any
 
 from medtorch.core.tensor import Tensor
-from medtorch.errors import ArgumentError, ModuleTypeError, StateDictError, UnsupportedError
-from medtorch.optim.optimizer import Optimizer
+from medtorch.errors import ArgumentError, ModuleTypeError, StateDictError
+from medtorch.optim.optimizer import Optimizer, number
 
 # What torch's schedulers of one age or another write besides, and ours have no use for.
 _TORCHS_OWN = frozenset({"verbose", "_get_lr_called_within_step", "_is_initial"})
@@ -28,10 +28,8 @@ class LRScheduler:
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
         self.optimizer = checked_optimizer(optimizer)
         for nr, group in enumerate(optimizer.param_groups):
-            if isinstance(group["lr"], Tensor):
-                raise UnsupportedError(f"{type(self).__name__}: a tensor as learning rate is not supported")
             if last_epoch == -1:
-                group.setdefault("initial_lr", group["lr"])
+                group.setdefault("initial_lr", number(group["lr"]))
             elif "initial_lr" not in group:
                 raise ArgumentError(
                     f"param 'initial_lr' is not specified in param_groups[{nr}] when resuming a scheduler"
@@ -80,11 +78,11 @@ class LRScheduler:
 
     def _set(self, rates: list[float]) -> None:
         for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
-            group["lr"] = rate
+            set_rate(group, rate)
         self._last_lr = self._rates()
 
     def _rates(self) -> list[float]:
-        return [group["lr"] for group in self.optimizer.param_groups]
+        return [number(group["lr"]) for group in self.optimizer.param_groups]
 
     def state_dict(self) -> dict[str, Any]:
         """Everything but the optimizer."""
@@ -120,6 +118,14 @@ def per_group(name: str, optimizer: Optimizer, value: Any) -> list[Any]:
     if len(value) != groups:
         raise ArgumentError(f"{name} must have one value a param_group: got {len(value)} for {groups}")
     return list(value)
+
+
+def set_rate(group: dict[str, Any], rate: float) -> None:
+    """Set the learning rate of a group; one that is a tensor stays the same tensor."""
+    if isinstance(group["lr"], Tensor):
+        group["lr"].fill_(rate)
+    else:
+        group["lr"] = rate
 
 
 def starts_momentum(optimizer: Optimizer, base: Any, top: Any, *, resuming: bool) -> bool:

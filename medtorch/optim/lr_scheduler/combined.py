@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from medtorch.errors import ArgumentError
-from medtorch.optim.lr_scheduler.base import LRScheduler
+from medtorch.optim.lr_scheduler.base import LRScheduler, set_rate
 from medtorch.optim.lr_scheduler.plateau import ReduceLROnPlateau
 from medtorch.optim.optimizer import Optimizer
 
@@ -65,7 +65,7 @@ class SequentialLR(_Combined):
         self._milestones = list(milestones)
         self.last_epoch = last_epoch + 1
         for group in optimizer.param_groups:
-            group["lr"] = group["initial_lr"]
+            set_rate(group, group["initial_lr"])
         for scheduler in self._schedulers:  # each has made its first step; only one is to begin
             _undo_first_step(scheduler)
         first = self._schedulers[bisect_right(self._milestones, 0)]

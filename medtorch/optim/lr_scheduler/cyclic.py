@@ -12,7 +12,14 @@ from collections.abc import Callable
 from typing import Any
 
 from medtorch.errors import ArgumentError
-from medtorch.optim.lr_scheduler.base import LRScheduler, checked_optimizer, per_group, set_momentum, starts_momentum
+from medtorch.optim.lr_scheduler.base import (
+    LRScheduler,
+    checked_optimizer,
+    per_group,
+    set_momentum,
+    set_rate,
+    starts_momentum,
+)
 from medtorch.optim.optimizer import Optimizer
 
 # The share of the full swing that a cycle has, and what it depends on.
@@ -50,7 +57,7 @@ class CyclicLR(LRScheduler):
         bases = per_group("base_lr", optimizer, base_lr)
         if last_epoch == -1:
             for group, rate in zip(optimizer.param_groups, bases, strict=True):
-                group["lr"] = rate
+                set_rate(group, rate)
         self.max_lrs = per_group("max_lr", optimizer, max_lr)
         up = float(step_size_up)
         self.total_size = up + (up if step_size_down is None else float(step_size_down))

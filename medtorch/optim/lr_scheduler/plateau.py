@@ -10,8 +10,8 @@ import math
 from typing import Any
 
 from medtorch.errors import ArgumentError
-from medtorch.optim.lr_scheduler.base import LRScheduler, checked_optimizer, per_group
-from medtorch.optim.optimizer import Optimizer
+from medtorch.optim.lr_scheduler.base import LRScheduler, checked_optimizer, per_group, set_rate
+from medtorch.optim.optimizer import Optimizer, number
 
 
 class ReduceLROnPlateau(LRScheduler):
@@ -80,9 +80,10 @@ class ReduceLROnPlateau(LRScheduler):
                 )
             self.min_lrs = per_group("min_lr", self.optimizer, self.default_min_lr)
         for group, least in zip(self.optimizer.param_groups, self.min_lrs, strict=True):
-            reduced = max(group["lr"] * self.factor, least)
-            if group["lr"] - reduced > self.eps:
-                group["lr"] = reduced
+            rate = number(group["lr"])
+            reduced = max(rate * self.factor, least)
+            if rate - reduced > self.eps:
+                set_rate(group, reduced)
 
     def _is_better(self, a: float, best: float) -> bool:
         sign = -1 if self.mode == "min" else 1

@@ -390,3 +390,26 @@ def test_cycling_momentum_needs_one():
 
     with pytest.raises(ArgumentError, match="must support momentum or beta1"):
         schedules.OneCycleLR(Plain([medtorch.ones(1).requires_grad_()]), 0.1, total_steps=5)
+
+
+@pytest.mark.parametrize("name", ["StepLR", "CyclicLR", "OneCycleLR", "ReduceLROnPlateau", "SequentialLR"])
+def test_a_rate_that_is_a_tensor_stays_that_tensor(name):
+    def made(lr):
+        optimizer = optim.SGD([medtorch.ones(1).requires_grad_()], lr=lr)
+        if name == "SequentialLR":
+            return optimizer, schedules.SequentialLR(
+                optimizer, [schedules.ConstantLR(optimizer, 0.5, 2), schedules.StepLR(optimizer, 2, 0.5)], [3]
+            )
+        options = {"StepLR": {"step_size": 2, "gamma": 0.5}, "ReduceLROnPlateau": {"patience": 1}}.get(
+            name, FORMULAS[name][0] if name in FORMULAS else {}
+        )
+        return optimizer, getattr(schedules, name)(optimizer, **options)
+
+    boxed = medtorch.tensor(0.5, dtype=medtorch.float64)
+    (first, plain), (second, with_tensor) = made(0.5), made(boxed)
+    for _ in range(8):
+        for optimizer, schedule in ((first, plain), (second, with_tensor)):
+            optimizer.step()
+            schedule.step(*([1.0] if name == "ReduceLROnPlateau" else []))
+        assert second.param_groups[0]["lr"] is boxed
+        assert boxed.item() == first.param_groups[0]["lr"]
