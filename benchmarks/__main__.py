@@ -23,7 +23,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(arguments)
     args.out.mkdir(parents=True, exist_ok=True)
     plan = QUICK_PLAN if args.quick else Plan(rounds=args.rounds)
-    plan = Plan(**{**asdict(plan), "threads": args.threads, "only": tuple(args.candidate)})
+    chosen_plan = {"threads": args.threads, "only": tuple(args.candidate), "without": tuple(args.without)}
+    plan = Plan(**{**asdict(plan), **chosen_plan})
     chosen = [w for w in (QUICK if args.quick else (*INFERENCE, *TRAINING)) if _wanted(w, args)]
     result = run(chosen, plan, args.out, args.part, quick=args.quick)
     write(result, args.out)
@@ -42,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--workload", action="append", default=[], help="only workloads whose name contains this")
     parser.add_argument("--candidate", action="append", default=[], help="only this candidate")
+    parser.add_argument("--without", action="append", default=[], help="all candidates but this one; the tables say so")
     parser.add_argument("--part", action="append", choices=PARTS, help="only this part; all without it")
     return parser
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,6 +37,7 @@ class Plan:
     threads: int = 2
     load_seconds: float = 600.0
     only: tuple[str, ...] = ()  # candidates; all if empty
+    without: tuple[str, ...] = ()
 
 
 @dataclass
@@ -87,11 +89,16 @@ def measure(
 
     `places` names other candidates than the workload's own; `quiet` is called when all is loaded, before the rounds.
     """
-    wanted = {name: place for name, place in (places or candidates(workload)).items() if _asked(name, plan)}
-    found = {name: Candidate(name) for name in wanted}
+    asked = {name: place for name, place in (places or candidates(workload)).items() if _asked(name, plan)}
+    found = {name: Candidate(name) for name in asked}
+    for name in set(asked) & set(plan.without):
+        found[name].facts = {"absent": "left out of this run on purpose (--without)"}
+    wanted = {name: place for name, place in asked.items() if name not in plan.without}
     with (folder / "log.txt").open("ab") as log, _workers(workload, folder, plan, wanted, log) as workers:
-        for name, worker in workers.items():
-            found[name].facts = _load(worker, plan)
+        with ThreadPoolExecutor(plan.threads) as pool:
+            loaded = pool.map(lambda worker: _safe(worker, plan, do="load"), workers.values())
+            for name, facts in zip(workers, loaded, strict=True):
+                found[name].facts = facts
         ready = {n: w for n, w in workers.items() if "version" in found[n].facts}
         _compare(workload, folder, found, {n: wanted[n] for n in ready})
         if quiet is not None:
@@ -120,10 +127,6 @@ def _workers(
     finally:
         for worker in workers.values():
             worker.end()
-
-
-def _load(worker: Worker, plan: Plan) -> dict[str, Any]:
-    return _safe(worker, plan, do="load")
 
 
 def _safe(worker: Worker, plan: Plan, **command: Any) -> dict[str, Any]:

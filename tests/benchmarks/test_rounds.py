@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import statistics
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -120,3 +121,9 @@ def test_tables_name_who_is_absent(folder):
     found = timed(folder, "quick", "missing")
     cell = {"name": "w", "candidates": _told(found)}
     assert list(report._reasons([cell])) == ["- missing: the fake is not installed (w)", ""]
+
+
+def test_who_is_left_out_on_purpose_is_told(folder):
+    found = timed(folder, "quick", "slow", plan=replace(PLAN, without=("slow",)))
+    assert found["slow"].facts == {"absent": "left out of this run on purpose (--without)"}
+    assert found["quick"].timed
