@@ -30,7 +30,7 @@ from medtorch.core.ops.activation import (
 )
 from medtorch.core.ops.attention import scaled_dot_product_attention
 from medtorch.core.ops.classes import one_hot
-from medtorch.core.ops.conv import conv1d, conv2d, conv3d
+from medtorch.core.ops.conv import conv1d, conv2d, conv3d, conv_tbc
 from medtorch.core.ops.conv_transpose import conv_transpose1d, conv_transpose2d, conv_transpose3d
 from medtorch.core.ops.ctc import ctc_loss
 from medtorch.core.ops.elementwise import sigmoid, tanh
@@ -70,8 +70,11 @@ from medtorch.core.ops.pool import (
     adaptive_avg_pool2d,
     adaptive_avg_pool3d,
     adaptive_max_pool1d,
+    adaptive_max_pool1d_with_indices,
     adaptive_max_pool2d,
+    adaptive_max_pool2d_with_indices,
     adaptive_max_pool3d,
+    adaptive_max_pool3d_with_indices,
     avg_pool1d,
     avg_pool2d,
     avg_pool3d,
@@ -116,8 +119,11 @@ __all__ = [
     "adaptive_avg_pool2d",
     "adaptive_avg_pool3d",
     "adaptive_max_pool1d",
+    "adaptive_max_pool1d_with_indices",
     "adaptive_max_pool2d",
+    "adaptive_max_pool2d_with_indices",
     "adaptive_max_pool3d",
+    "adaptive_max_pool3d_with_indices",
     "affine_grid",
     "alpha_dropout",
     "avg_pool1d",
@@ -133,6 +139,7 @@ __all__ = [
     "conv1d",
     "conv2d",
     "conv3d",
+    "conv_tbc",
     "conv_transpose1d",
     "conv_transpose2d",
     "conv_transpose3d",
@@ -198,6 +205,7 @@ __all__ = [
     "multi_margin_loss",
     "multilabel_margin_loss",
     "multilabel_soft_margin_loss",
+    "native_channel_shuffle",
     "nll_loss",
     "normalize",
     "one_hot",
@@ -246,6 +254,9 @@ def _run(name: str, function: Callable[[Tensor], Tensor], input: Tensor, inplace
     guard(input, name + "_")
     source = input.clone() if is_grad_enabled() and input.requires_grad else input
     return assign(input, function(source), name + "_")
+
+
+native_channel_shuffle = channel_shuffle
 
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:

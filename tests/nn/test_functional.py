@@ -116,3 +116,29 @@ def test_arguments_have_pytorchs_names_order_and_defaults(needs_torch: ModuleTyp
 def test_everything_that_is_promised_is_there() -> None:
     assert sorted(set(F.__all__)) == list(F.__all__)
     assert all(callable(getattr(F, name)) for name in F.__all__)
+
+
+@pytest.mark.requirement("REQ-F-OPS-115")
+@pytest.mark.parametrize("dims", [1, 2, 3])
+def test_adaptive_pools_with_indices_give_them_always(dims, rng):
+    x = medtorch.tensor(rng.normal(size=(1, 2, *[7] * dims)))
+    plain = getattr(F, f"adaptive_max_pool{dims}d")(x, 3, return_indices=True)
+    found = getattr(F, f"adaptive_max_pool{dims}d_with_indices")(x, 3)
+    assert [part.tolist() for part in found] == [part.tolist() for part in plain]
+
+
+@pytest.mark.requirement("REQ-F-OPS-115")
+def test_conv_tbc_is_a_convolution_along_the_first_dim(rng):
+    x, w, b = rng.normal(size=(6, 2, 3)), rng.normal(size=(2, 3, 4)), rng.normal(size=4)
+    padded = np.pad(x, ((1, 1), (0, 0), (0, 0)))
+    expected = [sum(padded[t + k] @ w[k] for k in range(2)) + b for t in range(7)]
+    found = F.conv_tbc(*(medtorch.tensor(v) for v in (x, w, b)), pad=1)
+    np.testing.assert_allclose(found.numpy(), expected, rtol=1e-12)
+
+
+@pytest.mark.requirement("REQ-F-NN-007")
+def test_the_loss_of_before_0_4_warns_and_is_nll_loss():
+    with pytest.warns(FutureWarning, match="NLLLoss2d has been deprecated"):
+        loss = medtorch.nn.NLLLoss2d(ignore_index=1)
+    assert isinstance(loss, medtorch.nn.NLLLoss)
+    assert loss.ignore_index == 1

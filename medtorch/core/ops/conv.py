@@ -319,3 +319,12 @@ def conv3d(
 ) -> Tensor:
     """Convolution over three spatial dims, (N, C, D, H, W) or (C, D, H, W). See `Conv`."""
     return _conv(3, input, weight, bias, stride, padding, dilation, groups)
+
+
+def conv_tbc(input: Tensor, weight: Tensor, bias: Tensor, pad: int = 0) -> Tensor:
+    """conv1d of (T, N, C) with a weight (K, C, out): time first, channels last.
+
+    Source    semantics of torch.nn.functional.conv_tbc
+    """
+    out = conv1d(input.permute(1, 2, 0), weight.permute(2, 1, 0), bias, padding=pad)
+    return out.permute(2, 0, 1)

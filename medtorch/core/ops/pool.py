@@ -163,6 +163,24 @@ def adaptive_max_pool3d(input: Tensor, output_size: Any, return_indices: bool = 
     return _adaptive_max_pool(3, input, output_size, return_indices)
 
 
+def adaptive_max_pool1d_with_indices(input: Tensor, output_size: Any, return_indices: bool = False) -> Pooled:
+    """adaptive_max_pool1d and where the numbers were, whatever `return_indices` says, as in torch."""
+    del return_indices
+    return _adaptive_max_pool(1, input, output_size, True)
+
+
+def adaptive_max_pool2d_with_indices(input: Tensor, output_size: Any, return_indices: bool = False) -> Pooled:
+    """adaptive_max_pool2d and where the numbers were, whatever `return_indices` says, as in torch."""
+    del return_indices
+    return _adaptive_max_pool(2, input, output_size, True)
+
+
+def adaptive_max_pool3d_with_indices(input: Tensor, output_size: Any, return_indices: bool = False) -> Pooled:
+    """adaptive_max_pool3d and where the numbers were, whatever `return_indices` says, as in torch."""
+    del return_indices
+    return _adaptive_max_pool(3, input, output_size, True)
+
+
 def adaptive_avg_pool1d(input: Tensor, output_size: Any) -> Tensor:
     """The mean of each of `output_size` windows. See `AdaptiveAvgPool`."""
     return _adaptive_avg_pool(1, input, output_size)

@@ -6,6 +6,7 @@ Requires  REQ-F-NN-007
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 
 from medtorch.core.ops.loss import reduction_of
@@ -207,3 +208,18 @@ class CTCLoss(_Loss):
         return F.ctc_loss(
             log_probs, targets, input_lengths, target_lengths, self.blank, self.reduction, self.zero_infinity
         )
+
+
+class NLLLoss2d(NLLLoss):
+    """NLLLoss under the name it had for images before 0.4; tells so when it is made."""
+
+    def __init__(
+        self,
+        weight: Tensor | None = None,
+        size_average: bool | None = None,
+        ignore_index: int = -100,
+        reduce: bool | None = None,
+        reduction: str = "mean",
+    ) -> None:
+        warnings.warn("NLLLoss2d has been deprecated. Please use NLLLoss instead", FutureWarning, stacklevel=2)
+        super().__init__(weight, size_average, ignore_index, reduce, reduction)

@@ -44,12 +44,23 @@ class Module(Registry, State, Calls):
     """Base of all layers and models: derive, assign members in `__init__`, write `forward`."""
 
     training: bool
+    dump_patches: bool = False
+    call_super_init: bool = False
+    """Whether `__init__` hands its arguments on to the class behind Module in the order of bases."""
 
-    def __init__(self) -> None:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if (args or kwargs) and not self.call_super_init:
+            raise ModuleTypeError(
+                f"{type(self).__name__}.__init__() takes 1 positional argument but {len(args) + 1} were given"
+                if args
+                else f"{type(self).__name__}.__init__() got an unexpected keyword argument '{next(iter(kwargs))}'"
+            )
         self.__dict__["training"] = True
         self._init_registry()
         self._init_state()
         self._init_calls()
+        if self.call_super_init:
+            super().__init__(*args, **kwargs)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the module computes; every subclass writes its own."""

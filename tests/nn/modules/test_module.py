@@ -142,3 +142,23 @@ def test_printing_lists_extra_lines_before_modules():
 
     assert repr(Noted()) == "Noted(\n  one\n  two\n  (inner): Identity()\n)"
     assert repr(nn.Module()) == "Module()"
+
+
+def test_arguments_go_on_to_a_mixin_behind_module_only_if_asked_for():
+    class Mixin:
+        def __init__(self, size=0):
+            self.size = size
+
+    class Plain(nn.Module, Mixin):
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, **kwargs)
+
+    class Cooperating(Plain):
+        call_super_init = True
+
+    assert Cooperating(size=3).size == 3
+    assert Cooperating(4).size == 4
+    with pytest.raises(ModuleTypeError, match="got an unexpected keyword argument 'size'"):
+        Plain(size=3)
+    with pytest.raises(ModuleTypeError, match="takes 1 positional argument but 2 were given"):
+        Plain(3)
