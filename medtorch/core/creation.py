@@ -228,6 +228,8 @@ def arange(
     """
     first, last = (0, start) if end is None else (start, end)
     first, last, step = (v.item() if isinstance(v, Tensor) else v for v in (first, last, step))
+    if not all(math.isfinite(v) for v in (first, last, step)):
+        raise ArgumentError(f"arange: no numbers lie between {first} and {last} in steps of {step}")
     if step == 0 or (last - first) * step < 0:
         raise ArgumentError(f"arange: step {step} does not lead from {first} to {last}")
     whole = all(isinstance(v, (int, np.integer)) for v in (first, last, step))
@@ -271,6 +273,8 @@ def eye(
     n: int, m: int | None = None, *, dtype: Any = None, device: Device = None, requires_grad: bool = False
 ) -> Tensor:
     """Ones on the diagonal, zeros elsewhere."""
+    if n < 0 or (m is not None and m < 0):
+        raise ArgumentError(f"eye: n and m must not be negative, got {n} and {m}")
     wanted = dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype)
     return _wrap(np.eye(n, n if m is None else m, dtype=wanted.numpy), device, requires_grad)
 

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from medtorch.core import dtypes
+from medtorch.core import counts, dtypes
 from medtorch.core.backends import move
 from medtorch.core.creation import _shape
 from medtorch.core.devices import as_device
@@ -241,6 +241,8 @@ def multinomial(
     weights = np.atleast_2d(input.numpy(force=True).astype(np.float64))
     if not np.isfinite(weights).all() or (weights < 0).any() or (weights.sum(1) <= 0).any():
         raise ArgumentError("multinomial: weights must be finite, not negative, and not all zero")
+    if num_samples < 1:
+        raise ArgumentError(f"multinomial: at least one sample must be drawn, got {num_samples}")
     if not replacement and num_samples > int((weights > 0).sum(1).min()):
         raise ArgumentError(f"multinomial: {num_samples} samples without replacement from fewer positive weights")
     stream = stream_of(generator)
@@ -253,3 +255,36 @@ def multinomial(
             keys = np.log1p(-stream.uniform(weights.shape)) / weights
         drawn = np.argsort(-keys, 1, kind="stable")[:, :num_samples]
     return _new(drawn[0] if input.ndim == 1 else drawn, None, input.device, False, dtypes.int64)
+
+
+def poisson(input: Tensor, generator: Generator | None = None) -> Tensor:
+    """Whole numbers of the Poisson distribution with the rates in `input`, in its dtype.
+
+    Math      below a rate of 10 by counting exponential waits, above by transformed rejection
+    Source    Hormann 1993, Insurance: Mathematics and Economics 12, 39-45 (PTRS); semantics of torch.poisson
+    Raises    DtypeError for whole numbers; ArgumentError for negative rates
+    """
+    if not input.dtype.is_floating_point:
+        raise DtypeError(f"poisson: takes floating-point rates, got {input.spec}")
+    rates = input.numpy(force=True).astype(np.float64)
+    if not (rates >= 0).all():
+        raise ArgumentError("poisson: rates must not be negative")
+    drawn = counts.poisson(rates, stream_of(generator))
+    return _new(drawn, input.dtype, input.device, False)
+
+
+def binomial(count: Tensor, prob: Tensor, generator: Generator | None = None) -> Tensor:
+    """How many of `count` trials succeed, each with probability `prob`, in count's dtype.
+
+    Math      of every trial a uniform number below prob
+    Source    semantics of torch.binomial
+    Raises    DtypeError for whole numbers; ArgumentError for counts and probabilities that there are not
+    """
+    if not (count.dtype.is_floating_point and prob.dtype.is_floating_point):
+        raise DtypeError(f"binomial: takes floating-point tensors, got {count.spec} and {prob.spec}")
+    trials, odds = np.broadcast_arrays(
+        count.numpy(force=True).astype(np.float64), prob.numpy(force=True).astype(np.float64)
+    )
+    if not ((trials >= 0) & (trials == np.floor(trials)) & (odds >= 0) & (odds <= 1)).all():
+        raise ArgumentError("binomial: needs whole counts from 0 up and probabilities in [0, 1]")
+    return _new(counts.binomial(trials, odds, stream_of(generator)), count.dtype, count.device, False)

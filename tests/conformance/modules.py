@@ -82,13 +82,22 @@ def _sample_gap(info: Any, kind: Any, dtype: torch.dtype, training: bool, sample
     call = sample.forward_input
     if call is None or not _is_determined(theirs, call):
         return ""
-    wanted_in = _cloned((call.args, call.kwargs))
+    wanted_in = _as_leaves((call.args, call.kwargs))
     found_in = translated(wanted_in)
     wanted = flat(theirs(*wanted_in[0], **wanted_in[1]))
     found = flat(ours(*found_in[0], **found_in[1]))
     exact = dtype is torch.float64
     gap = _values_gap(wanted, found, GRADIENTS if exact else VALUES) or _state_gap(theirs, ours, values=True)
     return gap or (_gradients_gap(theirs, ours, wanted_in, found_in, wanted, found) if exact else "")
+
+
+def _as_leaves(value: Any) -> Any:
+    """The same values, none of which was computed from another."""
+    if isinstance(value, torch.Tensor):
+        return value.detach().clone().requires_grad_(value.requires_grad)
+    if isinstance(value, dict):
+        return {k: _as_leaves(v) for k, v in value.items()}
+    return type(value)(_as_leaves(v) for v in value) if type(value) in (list, tuple) else value
 
 
 def _is_determined(module: torch.nn.Module, call: Any) -> bool:

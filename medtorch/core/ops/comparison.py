@@ -10,7 +10,7 @@ from medtorch.core.ops.op import Array, Op, require, sum_to
 from medtorch.core.promotion import result_type
 from medtorch.core.shapes import broadcast_shapes
 from medtorch.core.spec import Spec, describe
-from medtorch.errors import DtypeError, ShapeError
+from medtorch.errors import ArgumentError, DtypeError, ShapeError
 
 if TYPE_CHECKING:
     from medtorch.core.kernels import Kernels
@@ -280,6 +280,8 @@ def isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-
     """|input - other| <= atol + rtol |other|, number by number."""
     if input.dtype is not other.dtype:
         raise DtypeError(f"isclose: dtypes differ{describe(input=input.spec, other=other.spec)}")
+    if rtol < 0 or atol < 0:
+        raise ArgumentError(f"isclose: rtol and atol must not be negative, got {rtol} and {atol}")
     same = input == other
     if equal_nan and input.dtype.is_differentiable:
         same = same | (input.isnan() & other.isnan())

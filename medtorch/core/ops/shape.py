@@ -605,6 +605,8 @@ def fliplr(input: Tensor) -> Tensor:
 
 def flipud(input: Tensor) -> Tensor:
     """Rows read backwards."""
+    if not input.ndim:
+        raise ShapeError(f"flipud: needs at least one dim{describe(input=input.spec)}")
     return flip(input, 0)
 
 
@@ -623,6 +625,8 @@ def roll(input: Tensor, shifts: int | Sequence[int], dims: int | Sequence[int] |
 
 def narrow(input: Tensor, dim: int, start: int | Tensor, length: int) -> Tensor:
     """`length` places from `start` along a dim, as a view."""
+    if hasattr(start, "_run") and (start.ndim or start.dtype.category != 1):
+        raise DtypeError(f"narrow: start must be a whole number{describe(start=start.spec)}")
     place = normalize_dim(dim, input.ndim, op="narrow")
     size = input.shape[place] if input.ndim else 0
     first = int(start) + (size if int(start) < 0 else 0)
@@ -698,6 +702,9 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     many = tuple(tensors)
     if not many:
         raise ArgumentError("cat: needs at least one tensor")
+    for place, x in enumerate(many):
+        if not hasattr(x, "_run"):
+            raise DtypeError(f"cat: tensors[{place}] is a {type(x).__name__}, not a tensor")
     bare = tuple(x for x in many if x.shape != (0,))  # torch's old allowance for empty 1-d tensors
     if any(x.ndim == 0 for x in many):
         raise ShapeError(
