@@ -240,6 +240,8 @@ _STORAGES = {
     "BFloat16Storage": dtypes.bfloat16,
     "FloatStorage": dtypes.float32,
     "DoubleStorage": dtypes.float64,
+    "ComplexFloatStorage": dtypes.complex64,
+    "ComplexDoubleStorage": dtypes.complex128,
 }
 
 _VALUES: dict[tuple[str, str], Any] = {
@@ -251,8 +253,6 @@ _VALUES: dict[tuple[str, str], Any] = {
 }
 
 _MISSING_STORAGES = {
-    "ComplexFloatStorage": "complex numbers",
-    "ComplexDoubleStorage": "complex numbers",
     "QInt8Storage": "quantized numbers",
     "QUInt8Storage": "quantized numbers",
     "QInt32Storage": "quantized numbers",
@@ -260,7 +260,7 @@ _MISSING_STORAGES = {
     "QUInt2x4Storage": "quantized numbers",
 }
 _MISSING_DTYPES = (
-    "complex32", "complex64", "complex128", "uint16", "uint32", "uint64", "quint8", "qint8", "qint32", "quint4x2",
+    "complex32", "uint16", "uint32", "uint64", "quint8", "qint8", "qint32", "quint4x2",
     "quint2x4", "float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz", "float8_e8m0fnu",
     "float4_e2m1fn_x2", *(f"{sign}int{bits}" for sign in ("", "u") for bits in range(1, 8)),
 )  # fmt: skip

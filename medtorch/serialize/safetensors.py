@@ -243,9 +243,12 @@ def _savable(name: Any, array: Array) -> dtype:
     if type(name) is not str or name == _METADATA:
         raise SaveError(f"no name for a tensor: {name!r}"[:120])
     try:
-        return dtypes.from_numpy(array.dtype)
+        kind = dtypes.from_numpy(array.dtype)
     except DtypeError as error:
         raise SaveError(f"tensor {name[:80]!r}: {error}") from error
+    if kind not in _NAMES:
+        raise SaveError(f"tensor {name[:80]!r}: safetensors files are not written with {kind.name}")
+    return kind
 
 
 def _savable_metadata(metadata: Mapping[str, str]) -> dict[str, str]:

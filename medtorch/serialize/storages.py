@@ -99,8 +99,9 @@ class Storages:
             return data
         copy = aligned(data.nbytes)
         copy[:] = data
-        if swap:
-            copy.view(f"u{itemsize}").byteswap(inplace=True)
+        if swap:  # a complex number is two numbers, each in the file's order
+            part = itemsize // 2 if kind is not None and kind.is_complex else itemsize
+            copy.view(f"u{part}").byteswap(inplace=True)
         return copy
 
 

@@ -40,6 +40,8 @@ _STORAGES = {
     "bfloat16": "BFloat16Storage",
     "float32": "FloatStorage",
     "float64": "DoubleStorage",
+    "complex64": "ComplexFloatStorage",
+    "complex128": "ComplexDoubleStorage",
 }
 _DEPTH = 200
 

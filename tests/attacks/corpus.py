@@ -450,10 +450,9 @@ def tensor_attacks() -> dict[str, Attack]:
         r"storage '0' has booleans other than 0 and 1",
     )
     for name, missing in {
-        "torch.ComplexFloatStorage": "complex numbers",
         "torch.QInt8Storage": "quantized numbers",
         "torch.uint16": "the dtype torch.uint16",
-        "torch.complex64": "the dtype torch.complex64",
+        "torch.complex32": "the dtype torch.complex32",
         "torch.float8_e4m3fn": "the dtype torch.float8_e4m3fn",
         "torch.per_tensor_affine": "a quantized tensor",
         "torch._utils._rebuild_qtensor": "a quantized tensor",

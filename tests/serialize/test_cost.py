@@ -101,13 +101,15 @@ def test_the_loader_imports_nothing_that_can_run_what_a_file_says():
     forbidden_modules |= {"zipfile", "tarfile", "subprocess", "socket"}
     forbidden_names = {"eval", "exec", "compile", "__import__", "globals", "getattr", "setattr"}
     allowed = {("limits.py", "getattr"), ("atomic.py", "getattr"), ("source.py", "getattr")}  # fixed names, no file's
+    writes = {("torchwriter.py", "zipfile")}  # makes archives, opens none
     sources = sorted(Path(serialize.__file__).parent.glob("*.py"))
     assert len(sources) > 20
     for path in sources:
         tree = ast.parse(path.read_text(encoding="utf-8"))
         for node in ast.walk(tree):
             if isinstance(node, ast.Import):
-                assert not {alias.name.partition(".")[0] for alias in node.names} & forbidden_modules, path
+                named = {alias.name.partition(".")[0] for alias in node.names} & forbidden_modules
+                assert not {(path.name, name) for name in named} - writes, path
             if isinstance(node, ast.ImportFrom):
                 assert (node.module or "").partition(".")[0] not in forbidden_modules, path
             if isinstance(node, ast.Name) and node.id in forbidden_names:

@@ -335,7 +335,7 @@ def test_every_limit_can_be_set_and_is_named_when_it_is_passed(name, bound):
     assert f"Limits.{name}" in str(caught.value)
 
 
-@pytest.mark.parametrize("key", ["uint16", "float8_e4m3fn", "complex64"])
+@pytest.mark.parametrize("key", ["uint16", "float8_e4m3fn", "complex32"])
 def test_dtypes_that_medtorch_has_not_are_named(key):
     body = a.call(
         "torch._utils._rebuild_tensor_v3", a.storage(kind="torch.storage.UntypedStorage", count=16), a.whole(0),
@@ -343,6 +343,22 @@ def test_dtypes_that_medtorch_has_not_are_named(key):
     )  # fmt: skip
     with pytest.raises(UnsupportedFileError, match=rf"holds the dtype torch.{key}"):
         load_torch(io.BytesIO(a.torch_zip(body)))
+
+
+@pytest.mark.parametrize(("kind", "code"), [("ComplexFloatStorage", "<4f"), ("ComplexDoubleStorage", "<4d")])
+def test_complex_numbers_are_pairs_of_numbers(kind, code):
+    body = a.tensor(a.storage(kind=f"torch.{kind}", count=2), size=(2,))
+    loaded = load_torch(io.BytesIO(a.torch_zip(body, {"0": struct.pack(code, 1.0, 2.0, 3.0, -4.0)})))
+    assert loaded.numpy().tolist() == [1 + 2j, 3 - 4j]
+
+
+@pytest.mark.parametrize(("kind", "code"), [("ComplexFloatStorage", ">4f"), ("ComplexDoubleStorage", ">4d")])
+def test_complex_numbers_of_another_byte_order_keep_their_halves_apart(kind, code):
+    body = a.tensor(a.storage(kind=f"torch.{kind}", count=2), size=(2,))
+    parts = a.torch_parts(body, {"0": struct.pack(code, 1.0, 2.0, 3.0, -4.0)})
+    parts = [part for part in parts if not part.name.endswith(b"byteorder")]
+    loaded = load_torch(io.BytesIO(a.zip_file([*parts, a.Part(b"archive/byteorder", b"big")])))
+    assert loaded.numpy().tolist() == [1 + 2j, 3 - 4j]
 
 
 CHECKPOINTS = {
