@@ -5,9 +5,12 @@ Requires  REQ-F-NN-001
 
 from __future__ import annotations
 
+from medtorch.nn import attention as attention
 from medtorch.nn import functional as functional
+from medtorch.nn import grad as grad
 from medtorch.nn import init as init
 from medtorch.nn import modules as modules
+from medtorch.nn import parallel as parallel
 from medtorch.nn import parameter as parameter
 from medtorch.nn import utils as utils
 from medtorch.nn.modules import *  # noqa: F403  all of its __all__

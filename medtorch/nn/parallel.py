@@ -32,3 +32,10 @@ class DataParallel(Module):
     def forward(self, *inputs: Any, **kwargs: Any) -> Any:
         out = self.module(*inputs, **kwargs)
         return out if self.output_device is None else out.to(self.output_device)
+
+
+class DistributedDataParallel(Module):
+    """Not supported: there are no process groups. Raises UnsupportedError on construction."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        raise UnsupportedError("DistributedDataParallel is not supported: there are no process groups")
