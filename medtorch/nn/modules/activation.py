@@ -303,40 +303,35 @@ class Tanhshrink(Module):
 
 
 class _AlongDim(Module):
-    """Something along one dim, which has to be named."""
+    """Something along one dim; where none is named torch's guess is taken, and warned of."""
 
     def __init__(self, dim: int | None = None) -> None:
         super().__init__()
         self.dim = dim
-
-    def _named_dim(self) -> int:
-        if self.dim is None:  # torch guesses here, and warns that it does
-            raise ArgumentError(f"{type(self).__name__}: dim must be given")
-        return self.dim
 
     def extra_repr(self) -> str:
         return f"dim={self.dim}"
 
 
 class Softmin(_AlongDim):
-    """Softmax of -x. Raises ArgumentError when called without a dim."""
+    """Softmax of -x."""
 
     def forward(self, input: Tensor) -> Tensor:
-        return F.softmin(input, self._named_dim())
+        return F.softmin(input, self.dim)
 
 
 class Softmax(_AlongDim):
-    """Scores into probabilities. Raises ArgumentError when called without a dim."""
+    """Scores into probabilities."""
 
     def forward(self, input: Tensor) -> Tensor:
-        return F.softmax(input, self._named_dim())
+        return F.softmax(input, self.dim)
 
 
 class LogSoftmax(_AlongDim):
-    """The logarithm of softmax. Raises ArgumentError when called without a dim."""
+    """The logarithm of softmax."""
 
     def forward(self, input: Tensor) -> Tensor:
-        return F.log_softmax(input, self._named_dim())
+        return F.log_softmax(input, self.dim)
 
 
 class Softmax2d(Module):

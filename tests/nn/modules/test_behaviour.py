@@ -81,7 +81,6 @@ def test_inputs_of_the_wrong_shape_are_refused_by_name(layer, shape, text):
         (lambda: nn.GroupNorm(3, 4), ArgumentError, r"num_channels \(4\) must be divisible by num_groups \(3\)"),
         (lambda: nn.Dropout(1.5), ArgumentError, "probability has to be between 0 and 1, but got 1.5"),
         (lambda: nn.Hardtanh(1, 0), ArgumentError, "max_val must not be less than min_val, got 0 and 1"),
-        (lambda: nn.Softmax()(medtorch.zeros(2)), ArgumentError, "Softmax: dim must be given"),
         (lambda: nn.MultiheadAttention(5, 2), ArgumentError, "embed_dim must be a positive multiple of num_heads"),
         (lambda: nn.Embedding(3, 2, padding_idx=3), ArgumentError, "padding_idx 3 must be within num_embeddings 3"),
         (lambda: nn.Embedding(3, 2, sparse=True), UnsupportedError, "sparse gradients are not supported"),
@@ -299,3 +298,13 @@ def test_data_parallel_of_one_device_is_the_module_under_another_key():
     assert parallel(medtorch.ones(1, 2)).tolist() == layer(medtorch.ones(1, 2)).tolist()
     with pytest.raises(UnsupportedError, match=r"several devices are not supported, got device_ids=\[0, 1\]"):
         nn.DataParallel(layer, device_ids=[0, 1])
+
+
+@pytest.mark.requirement("REQ-F-NN-005")
+@pytest.mark.parametrize("name", ["Softmax", "LogSoftmax", "Softmin"])
+@pytest.mark.parametrize(("shape", "dim"), [((3,), 0), ((2, 3), 1), ((2, 3, 4), 0), ((2, 3, 4, 2), 1)])
+def test_without_a_dim_torchs_guess_is_taken_and_warned_of(name, shape, dim, rng):
+    x = medtorch.tensor(rng.normal(size=shape))
+    with pytest.warns(UserWarning, match="an implied dim is deprecated; pass dim"):
+        found = getattr(nn, name)()(x)
+    assert found.tolist() == getattr(nn, name)(dim)(x).tolist()
