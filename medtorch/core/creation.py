@@ -15,6 +15,7 @@ from medtorch.core import dtypes
 from medtorch.core.backends import move
 from medtorch.core.devices import as_device
 from medtorch.core.dtypes import dtype as DType
+from medtorch.core.factory import factory
 from medtorch.core.promotion import result_type
 from medtorch.core.tensor import Tensor
 from medtorch.errors import ArgumentError, DtypeError, UnsupportedError
@@ -129,6 +130,7 @@ def from_dlpack(ext_tensor: Any) -> Tensor:
     return Tensor._from_array(array, place)
 
 
+@factory
 def full(
     size: Any, fill_value: Any, *, dtype: Any = None, device: Device = None, requires_grad: bool = False
 ) -> Tensor:
@@ -138,18 +140,21 @@ def full(
     return _wrap(np.full(_shape((size,)), dtypes.number(value, wanted)), device, requires_grad)
 
 
+@factory
 def zeros(*size: Any, dtype: Any = None, device: Device = None, requires_grad: bool = False) -> Tensor:
     """All zero."""
     wanted = dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype)
     return _wrap(np.zeros(_shape(size), wanted.numpy), device, requires_grad)
 
 
+@factory
 def ones(*size: Any, dtype: Any = None, device: Device = None, requires_grad: bool = False) -> Tensor:
     """All one."""
     wanted = dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype)
     return _wrap(np.ones(_shape(size), wanted.numpy), device, requires_grad)
 
 
+@factory
 def empty(
     *size: Any,
     dtype: Any = None,
@@ -169,6 +174,7 @@ def _like(input: Tensor, value: Any, dtype: Any, device: Device, requires_grad: 
     return out.requires_grad_(requires_grad)
 
 
+@factory
 def zeros_like(
     input: Tensor,
     *,
@@ -181,6 +187,7 @@ def zeros_like(
     return _like(input, 0, dtype, device, requires_grad, memory_format)
 
 
+@factory
 def ones_like(
     input: Tensor,
     *,
@@ -193,6 +200,7 @@ def ones_like(
     return _like(input, 1, dtype, device, requires_grad, memory_format)
 
 
+@factory
 def empty_like(
     input: Tensor,
     *,
@@ -205,6 +213,7 @@ def empty_like(
     return _like(input, 0, dtype, device, requires_grad, memory_format)
 
 
+@factory
 def full_like(
     input: Tensor,
     fill_value: Any,
@@ -218,6 +227,7 @@ def full_like(
     return _like(input, fill_value, dtype, device, requires_grad, memory_format)
 
 
+@factory
 def arange(
     start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None, device: Device = None, requires_grad: bool = False
 ) -> Tensor:
@@ -239,6 +249,7 @@ def arange(
     return _wrap((first + steps * step).astype(wanted.numpy), device, requires_grad)
 
 
+@factory
 def linspace(
     start: Any, end: Any, steps: int, *, dtype: Any = None, device: Device = None, requires_grad: bool = False
 ) -> Tensor:
@@ -253,6 +264,7 @@ def linspace(
     return _wrap((values if steps > 1 else np.full(steps, a, np.float64)).astype(wanted.numpy), device, requires_grad)
 
 
+@factory
 def logspace(
     start: Any,
     end: Any,
@@ -269,6 +281,7 @@ def logspace(
     return _wrap(np.power(np.float64(base), powers).astype(wanted.numpy), device, requires_grad)
 
 
+@factory
 def eye(
     n: int, m: int | None = None, *, dtype: Any = None, device: Device = None, requires_grad: bool = False
 ) -> Tensor:
@@ -295,6 +308,7 @@ def _scalar_dtype(value: Any, other_tensor: Tensor | None, other: Any) -> DType:
     return result_type(value, other if other_tensor is None else other_tensor)
 
 
+@factory
 def scalar_tensor(s: Any, *, dtype: Any = None, device: Device = None, requires_grad: bool = False) -> Tensor:
     """A 0-d tensor, of the default dtype unless another is given."""
     wanted = dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype)

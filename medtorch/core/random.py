@@ -15,6 +15,7 @@ from medtorch.core import counts, dtypes
 from medtorch.core.backends import move
 from medtorch.core.creation import _shape
 from medtorch.core.devices import as_device
+from medtorch.core.factory import factory
 from medtorch.core.stream import DEFAULT, Stream, stream_of
 from medtorch.core.tensor import Tensor
 from medtorch.errors import ArgumentError, DtypeError
@@ -104,6 +105,7 @@ def _floating(dtype: Any, name: str) -> dtypes.dtype:
     return wanted
 
 
+@factory
 def rand(
     *size: Any, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
@@ -112,6 +114,7 @@ def rand(
     return _new(stream_of(generator).uniform(_shape(size), wanted), wanted, device, requires_grad)
 
 
+@factory
 def randn(
     *size: Any, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
@@ -119,6 +122,7 @@ def randn(
     return _new(stream_of(generator).normal(_shape(size)), _floating(dtype, "randn"), device, requires_grad)
 
 
+@factory
 def randint(
     low: int,
     high: Any = None,
@@ -138,6 +142,7 @@ def randint(
     )
 
 
+@factory
 def randperm(
     n: int, *, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
@@ -145,6 +150,7 @@ def randperm(
     return _new(stream_of(generator).permutation(n), dtype, device, requires_grad, dtypes.int64)
 
 
+@factory
 def rand_like(
     input: Tensor,
     *,
@@ -163,6 +169,7 @@ def rand_like(
     )
 
 
+@factory
 def randn_like(
     input: Tensor,
     *,
@@ -181,6 +188,7 @@ def randn_like(
     )
 
 
+@factory
 def randint_like(
     input: Tensor,
     low: int,

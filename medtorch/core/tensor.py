@@ -22,6 +22,7 @@ from medtorch.core import assignment, autograd, dtypes, fills, forward, members,
 from medtorch.core.backends import kernels_for, move
 from medtorch.core.devices import as_device, device
 from medtorch.core.dtypes import DType
+from medtorch.core.factory import factory
 from medtorch.core.handles import RemovableHandle
 from medtorch.core.inplace import inplace, overwrite, refresh_view
 from medtorch.core.modes import STATE
@@ -562,6 +563,7 @@ class Tensor(overrides.Attributed, metaclass=overrides.TensorKind):
 
     # -- new tensors like this one --------------------------------------------------------------------------------
 
+    @factory
     def new_tensor(self, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: Any = False) -> Tensor:
         wanted = self.dtype if dtype is None else dtypes.as_dtype(dtype)
         if hasattr(data, "batched"):
@@ -571,6 +573,7 @@ class Tensor(overrides.Attributed, metaclass=overrides.TensorKind):
         place = self._device if device is None else as_device(device)
         return Tensor._from_array(move(array, place), place).requires_grad_(requires_grad)
 
+    @factory
     def new_full(
         self, size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: Any = False
     ) -> Tensor:
@@ -580,12 +583,15 @@ class Tensor(overrides.Attributed, metaclass=overrides.TensorKind):
         array = kernels_for(place).full(lengths, fill_value, wanted)
         return Tensor._from_array(array, place).requires_grad_(requires_grad)
 
+    @factory
     def new_zeros(self, *size: Any, **options: Any) -> Tensor:
         return self.new_full(_sizes(size), 0, **options)
 
+    @factory
     def new_ones(self, *size: Any, **options: Any) -> Tensor:
         return self.new_full(_sizes(size), 1, **options)
 
+    @factory
     def new_empty(self, *size: Any, **options: Any) -> Tensor:
         return self.new_full(_sizes(size), 0, **options)
 

@@ -27,6 +27,7 @@ class Case:
     shapes: tuple[tuple[int, ...], ...]
     gradients: bool = True
     prepare: Callable[..., Any] | None = None
+    damped: tuple[str, ...] = ()  # parts of names whose weights are a hundredth, where scores would all be 1 else
 
 
 def numbers(name: str, shape: tuple[int, ...]) -> np.ndarray:
@@ -35,7 +36,7 @@ def numbers(name: str, shape: tuple[int, ...]) -> np.ndarray:
     return rng.standard_normal(shape, dtype=np.float32)
 
 
-def give_weights(model: Any) -> None:
+def give_weights(model: Any, damped: tuple[str, ...] = ()) -> None:
     """Weights of the size that keeps activations of the order of one, drawn from their names."""
     state = model.state_dict()  # kept, for the versions of modules that it says
     for name, old in list(state.items()):
@@ -50,6 +51,8 @@ def give_weights(model: Any) -> None:
             about = 1.0 if name.endswith("weight") else 0.0
             state[name] = torch.from_numpy(np.float32(about) + np.float32(0.1) * numbers(name, shape))
         state[name] = state[name].reshape(shape).to(old.dtype)
+        if len(shape) >= 2 and any(part in name for part in damped):
+            state[name] = state[name] * 0.01
     model.load_state_dict(state)
 
 
@@ -76,7 +79,7 @@ def outcome(case: Case) -> dict[str, np.ndarray]:
         inputs = list(case.prepare(*inputs))
     if isinstance(model, nn.Module):
         if model.state_dict():
-            give_weights(model)
+            give_weights(model, case.damped)
         model.eval()
     with torch.no_grad():
         found = [x for x in flat(model(*inputs)) if x is not None]

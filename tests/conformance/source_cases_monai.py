@@ -225,7 +225,7 @@ NETWORKS: dict[str, tuple[Callable[..., Any], dict[str, Any], tuple[tuple[int, .
         (IMAGE,),
     ),
     "AutoencoderKL": (
-        nets.AutoencoderKL,
+        lambda **options: _autoencoder(**options),
         {
             "spatial_dims": 2,
             "in_channels": 1,
@@ -272,7 +272,7 @@ NETWORKS: dict[str, tuple[Callable[..., Any], dict[str, Any], tuple[tuple[int, .
 }
 
 
-NOT_DIFFERENTIATED = ("VarAutoEncoder", "VarFullyConnectedNet", "GlobalNet", "VQVAE", "AutoencoderKL")
+NOT_DIFFERENTIATED = ("VarAutoEncoder", "VarFullyConnectedNet", "GlobalNet", "VQVAE")
 """PyTorch refuses to (a value was changed, a float32 constant meets float64), or the network draws random numbers."""
 
 
@@ -286,6 +286,21 @@ def networks() -> Iterator[Case]:
     yield Case("monai networks", "Transformer", _decoder, ((2, 6),), prepare=_tokens, gradients=False)
     yield Case("monai networks", "NetAdapter", _adapted, ((1, 3, 224, 224),))
     yield Case("monai networks", "DiNTS", _dints, (BIG,), gradients=False)
+
+
+class _Reconstructing(torch.nn.Module):
+    """An autoencoder without what it draws at random."""
+
+    def __init__(self, net: torch.nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.net.reconstruct(x)
+
+
+def _autoencoder(**options: Any) -> Any:
+    return _Reconstructing(nets.AutoencoderKL(**options))
 
 
 def _diffusion() -> Any:

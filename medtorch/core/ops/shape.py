@@ -625,7 +625,7 @@ def roll(input: Tensor, shifts: int | Sequence[int], dims: int | Sequence[int] |
 
 def narrow(input: Tensor, dim: int, start: int | Tensor, length: int) -> Tensor:
     """`length` places from `start` along a dim, as a view."""
-    if hasattr(start, "_run") and (start.ndim or start.dtype.category != 1):
+    if not isinstance(start, int) and (start.ndim or start.dtype.category != 1):
         raise DtypeError(f"narrow: start must be a whole number{describe(start=start.spec)}")
     place = normalize_dim(dim, input.ndim, op="narrow")
     size = input.shape[place] if input.ndim else 0
