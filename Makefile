@@ -9,13 +9,15 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 PYTEST_ARGS ?=
+# Where nobody names keys, some are made that say of themselves that they demonstrate.
+KEYS ?= out/demonstration-keys
 
 # Sets the native kernels in stone only when their sources change; an edit of a .py file needs no new install.
 BUILD_INPUTS := pyproject.toml CMakeLists.txt requirements/constraints.txt medtorch/_version.py scripts/setup.sh \
 	$(wildcard medtorch/core/backends/cpu/native/* medtorch/core/backends/cpu/native/*/*)
 READY := $(VENV)/.medtorch-ready
 
-.PHONY: help setup demo test test-long lint format bench sanitize neon image validate lock clean
+.PHONY: help setup demo test test-long lint format bench sanitize neon image report validate lock clean
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
 
@@ -66,8 +68,11 @@ neon: $(READY) ## the native kernels for 64-bit Arm, cross-compiled and emulated
 image: $(READY) ## SERVICE=name [BUNDLE=path BASE_IMAGE=name]: build and validate the image of a service
 	$(PY) -m scripts.image "$(SERVICE)" $(if $(BUNDLE),--bundle "$(BUNDLE)") $(if $(BASE_IMAGE),--base-image "$(BASE_IMAGE)") $(IMAGE_ARGS)
 
-validate: $(READY) ## SERVICE=name: the validation report of a service, in out/validation/name
+report: $(READY) ## SERVICE=name: a validation report of a service made in this checkout, in out/validation/name
 	$(PY) -m validation run --service "$(SERVICE)" --out "out/validation/$(SERVICE)"
+
+validate: $(READY) ## SERVICE=name [KEYS=folder]: its image built, validated inside, signed, bound, verified, started, compared
+	$(PY) -m scripts.image "$(SERVICE)" --keys "$(KEYS)" $(if $(BUNDLE),--bundle "$(BUNDLE)") $(if $(BASE_IMAGE),--base-image "$(BASE_IMAGE)") $(IMAGE_ARGS)
 
 lock: $(READY) ## resolve again which versions are installed here and in the images
 	$(PY) -m scripts.lock

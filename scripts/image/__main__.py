@@ -16,11 +16,15 @@ from scripts.image.bundle import Bundle, bundle_of, place
 from scripts.image.context import lay_out
 from scripts.image.engine import Engine, find_engine
 from scripts.image.errors import ImageError
-from scripts.image.sign import bind_image, sign_report, start_time
+from scripts.image.sign import bind_image, second_opinion, sign_report, start_time
 from scripts.image.wheels import gather
+from validation.atomic import write_file
 from validation.canonical import file_sha256
+from validation.diff import compare, tell
 from validation.errors import ValidationError
+from validation.pdf import render_pdf
 from validation.services import load_service
+from validation.verify import verify
 
 CHECKOUT = Path()
 WORK = Path("build/image")
@@ -55,7 +59,7 @@ def revision() -> str:
 
 def build(options: argparse.Namespace, bundle: Bundle, engine: Engine, tag: str, evidence: Path) -> None:
     """Build the evidence and keep it, whatever it says; then the image, which a failed validation stops."""
-    shutil.rmtree(evidence, ignore_errors=True)
+    previous = keep_previous(evidence)
     arguments = {
         "BASE_IMAGE": options.base_image or base_image(engine),
         "PYTHON_VERSION": python_version(),
@@ -77,6 +81,22 @@ def build(options: argparse.Namespace, bundle: Bundle, engine: Engine, tag: str,
         layout = engine.save(tag, evidence / "layout")
         print(f"image: bound {bind_image(evidence / 'report', layout, options.keys)}")
         print(start_time(engine, tag, options.keys))
+        for line in second_opinion(evidence / "report", options.keys):
+            print(f"image: {line}")
+        write_file(evidence / "report.pdf", render_pdf(verify(evidence / "report")))
+    if previous is not None:
+        print(f"image: against the report before, in {previous}:")
+        print("\n".join(f"  {line}" for line in tell(compare(verify(previous), verify(evidence / "report")))))
+
+
+def keep_previous(evidence: Path) -> Path | None:
+    """Set the report of the build before aside, to be compared with; everything else of it goes."""
+    report, previous = evidence / "report", evidence.with_name(f"{evidence.name}-previous")
+    if report.is_dir():
+        shutil.rmtree(previous, ignore_errors=True)
+        report.rename(previous)
+    shutil.rmtree(evidence, ignore_errors=True)
+    return previous if previous.is_dir() else None
 
 
 def verdict(evidence: Path) -> str:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 from scripts.image.engine import Engine
 from scripts.image.errors import ImageError
+from validation import verify_standalone
+from validation.errors import EXIT_CODES
 from validation.image.bind import bind, check_binding
 from validation.image.layout import Layout
 from validation.signing.keys import new_private_key
@@ -53,6 +57,19 @@ def start_time(engine: Engine, tag: str, keys: Path) -> str:
     if code != 0:
         raise ImageError(f"the service does not start in its image (exit code {code}):\n{said}")
     return f"image: first start {seconds:.2f} s with the container's own; {said.strip().splitlines()[-1]}"
+
+
+def second_opinion(report: Path, keys: Path) -> list[str]:
+    """What the independent verifier says, in a Python that sees none of our code.
+
+    Raises    ImageError if it refuses the report
+    """
+    program = Path(verify_standalone.__file__)
+    command = [sys.executable, "-I", str(program), str(report), "--trust", str(keys / TRUST)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode not in EXIT_CODES.values():
+        raise ImageError(f"the independent verifier refuses the report: {done.stderr.strip()}")
+    return [f"independent verifier: {line}" for line in done.stdout.strip().splitlines()]
 
 
 def _owner(trust: Trust, role: str) -> str:

@@ -63,7 +63,7 @@ def test_a_second_call_sets_nothing_up_again(ready_checkout, target):
     assert "scripts/setup.sh" not in planned(ready_checkout, target)
 
 
-@pytest.mark.parametrize("target", ["demo", "test", "test-long", "lint", "image", "validate", "lock"])
+@pytest.mark.parametrize("target", ["demo", "test", "test-long", "lint", "image", "report", "validate", "lock"])
 def test_a_first_call_sets_up_by_itself(ready_checkout, target):
     (ready_checkout / ".venv/.medtorch-ready").unlink()
     assert 'PYTHON="python3.12" scripts/setup.sh ".venv"' in planned(ready_checkout, target, PYTHON="python3.12")
