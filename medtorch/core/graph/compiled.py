@@ -8,7 +8,10 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
+
+import numpy as np
 
 from medtorch.core.algorithms import checked_algorithms, cpu_algorithms, get_cpu_algorithms
 from medtorch.core.backends import kernels_for
@@ -94,6 +97,18 @@ class Compiled:
         with self._lock:
             return list(self._plans.items())
 
+    def remade(self, key: Key, plan: Plan) -> Plan:
+        """`plan` with all of its constants, of which a running plan has let go those that were packed."""
+        structure, place, *kinds = key
+        arrays = [example_of(kind) for kind in kinds]
+        where = device(place)
+        self._state.check_all()
+        with self._capturing, kernels_for(where).quiet(), cpu_algorithms(self._algorithms):
+            made = make_plan(
+                self.model, structure, arrays, where, self._pool, rewrites=self._rewrites, poison=False, keep=True
+            )
+        return replace(made, accuracy=plan.accuracy, algorithms=plan.algorithms)
+
     def adopt(self, key: Key, plan: Plan) -> None:
         """Use a plan that was made elsewhere, of this model as it is now."""
         self._state.check_all()
@@ -148,6 +163,15 @@ class Compiled:
 def kind_of(shape: tuple[int, ...], dtype: str, strides: tuple[int, ...]) -> Key:
     """What a plan depends on of an input: steps along dims of size 1 mean nothing."""
     return tuple(shape), dtype, tuple(0 if n == 1 else step for n, step in zip(shape, strides, strict=True))
+
+
+def example_of(kind: Key) -> Array:
+    """Some numbers of one kind of input, from 0 to 1."""
+    shape, dtype, strides = kind
+    order = sorted(range(len(shape)), key=lambda d: (-strides[d], d))
+    back = sorted(range(len(shape)), key=order.__getitem__)
+    numbers = np.random.default_rng(0).random([shape[d] for d in order])
+    return numbers.astype(dtype).transpose(back)
 
 
 def _one_device(tensors: list[Tensor]) -> device:

@@ -17,6 +17,7 @@ import numpy as np
 from medtorch.core.backends import move
 from medtorch.core.devices import device
 from medtorch.core.graph.ir import Graph
+from medtorch.core.kernels import Kernels
 
 Array = Any
 _CPU = device("cpu")
@@ -27,11 +28,24 @@ class ConstantPool:
 
     def __init__(self) -> None:
         self._known: weakref.WeakValueDictionary[bytes, Array] = weakref.WeakValueDictionary()
+        self._packed: dict[bytes, dict[Any, Any]] = {}
 
     def frozen(self, graph: Graph) -> Graph:
         """`graph` with constants of the pool, so that what becomes of the model's own arrays does not matter to it."""
         constants = {value: replace(c, array=self._kept(c.array)) for value, c in graph.constants.items()}
         return replace(graph, constants=constants)
+
+    def lend_packed(self, graph: Graph, kernels: Kernels) -> None:
+        """Let kernels find what they have packed for earlier plans: the arrays that it was packed from may be gone."""
+        for constant in graph.constants.values() if self._packed else ():
+            kernels.lend_packed(constant.array, self._packed.get(_key(constant.array), {}))
+
+    def keep_packed(self, graph: Graph, kernels: Kernels) -> None:
+        """Keep what kernels have packed of the constants for later plans."""
+        for constant in graph.constants.values():
+            forms = kernels.packed_forms(constant.array)
+            if forms:
+                self._packed.setdefault(_key(constant.array), {}).update(forms)
 
     def _kept(self, array: Array) -> Array:
         key = _key(array)

@@ -8,9 +8,10 @@ Requires  REQ-F-CMP-005, REQ-F-CMP-006, REQ-F-CMP-009
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import deque
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -18,11 +19,12 @@ import numpy as np
 from medtorch.core.algorithms import cpu_algorithms, get_cpu_algorithms
 from medtorch.core.graph.arena import ALIGNMENT
 from medtorch.core.graph.description import Description
-from medtorch.core.graph.ir import Graph
+from medtorch.core.graph.ir import Constant, Graph, Value
 from medtorch.core.graph.lifetimes import Layout
 from medtorch.core.graph.probe import Seen
 from medtorch.core.graph.recorder import memory_order
-from medtorch.core.graph.settling import BLOCK, Jobs, Look, PythonStep, settle
+from medtorch.core.graph.recording import span_of
+from medtorch.core.graph.settling import BLOCK, Jobs, Look, PythonStep, Settled, settle
 from medtorch.core.kernels import Kernels
 from medtorch.errors import BackendError
 
@@ -56,9 +58,20 @@ class NativeProgram:
     """A graph ready to run natively. Runs at the same time each take a workspace; it is kept for the next run.
 
     `poison` fills memory that no step needs any more with 0xFF bytes (NaN) after each step, and all of it before a run.
+    Constants that no step reads, as all of what they were needed for was packed, are let go unless `keep`: then `graph`
+    has those alone that are left.
     """
 
-    def __init__(self, graph: Graph, kernels: Kernels, seen: Seen, layout: Layout, *, poison: bool = False) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        kernels: Kernels,
+        seen: Seen,
+        layout: Layout,
+        *,
+        poison: bool = False,
+        keep: bool = False,
+    ) -> None:
         native = kernels.native
         if native is None:
             raise BackendError("a native program needs native kernels")
@@ -66,6 +79,8 @@ class NativeProgram:
         described = Description(graph, kernels, native, seen, layout)
         self._settled = settle(graph, described)
         self._program = native.program(described.recorder, self._settled.places, self._settled.sizes)
+        if not keep:
+            self.graph = replace(graph, constants=_still_read(graph, described, self._settled))
         self._given = self._settled.sizes[2 + len(graph.inputs) :]
         self.jobs = len(described.jobs)
         self.arena_bytes = self._settled.sizes[BLOCK]
@@ -152,6 +167,21 @@ class NativeProgram:
     def _memory(self, size: int) -> Array:
         """Bytes from the backend's pool."""
         return self._native.empty((-(-size // 4),)).view(np.uint8)
+
+
+def _still_read(graph: Graph, described: Description, settled: Settled) -> dict[Value, Constant]:
+    """The constants whose memory a job reads, or that Python uses."""
+    starts = sorted({t.span.first for job in described.jobs for t in job if t.span.first < t.span.end})
+    used = [one for span in settled.spans if isinstance(span, PythonStep) for one in span.taken]
+    used += [one for one, _ in settled.outputs]
+    starts = sorted({*starts, *(span_of(one).first for one in used if isinstance(one, np.ndarray))})
+    found = {}
+    for value, constant in graph.constants.items():
+        span = span_of(constant.array)
+        nr = bisect_left(starts, span.first)
+        if nr < len(starts) and starts[nr] < span.end:
+            found[value] = constant
+    return found
 
 
 def _address(array: Array) -> int:

@@ -61,33 +61,39 @@ def make_plan(
     *,
     rewrites: bool,
     poison: bool,
+    keep: bool = False,
 ) -> Plan:
     """Capture, rewrite, plan, and compare with the model on `arrays`.
+
+    `keep` says that the plan's graph must have all of its constants, as for saving it.
 
     Raises    CompileError for what cannot be captured, or where the plan does not give the model's answer
     """
     captured = capture(model, arguments, arrays, place)
     found = rewrite(captured.graph) if rewrites else Rewritten(captured.graph, {})
     graph, kernels = pool.frozen(found.graph), kernels_for(place)
+    pool.lend_packed(graph, kernels)
     seen = probe(graph, kernels, arrays)
     accuracy = compare(list(seen.answers), captured.answers, exact=not rewrites)
-    checked = planned_program(graph, kernels, seen, place, poison=True)
+    checked = planned_program(graph, kernels, seen, place, poison=True, keep=keep)
+    pool.keep_packed(graph, kernels)
     _check(checked, arrays, seen.answers, "when values share memory")
     others = [other_numbers(array) for array in arrays]
     _check(checked, others, probe(graph, kernels, others).answers, "for other numbers")
-    program = planned_program(graph, kernels, seen, place, poison=True) if poison else checked.without_poison()
+    program = checked if poison else checked.without_poison()
     state = frozenset(id(c.array) for c in captured.graph.constants.values() if c.name is not None)
     chosen = chosen_algorithms(graph, kernels, arrays, seen.answers)
     return Plan(program, captured.outputs, found.counts, len(captured.graph.nodes), accuracy, chosen, state)
 
 
 def planned_program(
-    graph: Graph, kernels: Kernels, seen: Seen, place: device, *, poison: bool
+    graph: Graph, kernels: Kernels, seen: Seen, place: device, *, poison: bool, keep: bool = False
 ) -> Program | NativeProgram:
-    """The graph with its memory planned, for the kernels that run it."""
+    """The graph with its memory planned, for the kernels that run it. `keep`: with all of its constants."""
     layout = Planner(graph, seen, kernels.writes if place.type == "cpu" else ()).plan()
-    make = Program if kernels.native is None else NativeProgram
-    return make(graph, kernels, seen, layout, poison=poison)
+    if kernels.native is None:
+        return Program(graph, kernels, seen, layout, poison=poison)
+    return NativeProgram(graph, kernels, seen, layout, poison=poison, keep=keep)
 
 
 def _check(program: Program | NativeProgram, arrays: list[Array], wanted: tuple[Array, ...], when: str) -> None:

@@ -223,3 +223,17 @@ def test_a_job_that_leaves_its_memory_is_refused(native, sets):
         native.program(recorder, [(2, 0), *places[1:]], [0, 128])
     with pytest.raises(ValueError, match="a place is missing"):
         native.program(recorder, places[:-1], [0, 128])
+
+
+def test_weights_that_were_packed_are_let_go_and_packed_once_for_all_plans():
+    model = nn.Sequential(nn.Conv2d(8, 16, 1), nn.Flatten(), nn.Linear(16 * 16, 32)).eval()
+    compiled = medtorch.compile(model, image((1, 8, 4, 4)))
+    kept = compiled.stats()["constants_bytes"]
+    assert kept == 4 * (16 + 32)  # the biases
+    before = {form for forms in compiled._pool._packed.values() for form in map(id, forms.values())}
+    compiled(image((3, 8, 4, 4)))
+    after = {form for forms in compiled._pool._packed.values() for form in map(id, forms.values())}
+    assert compiled.stats()["captures"] == 2
+    assert before == after
+    x = image((3, 8, 4, 4), seed=4)
+    assert compiled(x).numpy().tobytes() == eager(model, x).numpy().tobytes()

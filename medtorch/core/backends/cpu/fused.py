@@ -57,12 +57,28 @@ class PackedWeights:
             self._kept[key] = found
         return found[1]
 
+    def forms(self, weight: Array) -> dict[Hashable, Any]:
+        """Everything that was packed of `weight`, by variant."""
+        mine = {key[1]: kept for key, kept in self._kept.items() if key[0] == id(weight)}
+        return {variant: packed for variant, (array, packed) in mine.items() if array() is weight}
+
+    def lend(self, weight: Array, forms: dict[Hashable, Any]) -> None:
+        """Use `forms` for `weight`, an array of the same numbers and layout as the one that they were packed of."""
+        for variant, packed in forms.items():
+            self.of(weight, variant, lambda packed=packed: packed)  # type: ignore[misc]
+
 
 class FusedKernels(ConvKernels, ReferenceFusedKernels):
     """Convolution and linear maps with bias, residual and activation; float32, else the reference's."""
 
     writes: ClassVar[frozenset[str]] = ReferenceFusedKernels.writes | {"conv_fused", "linear_fused"}
     packed: PackedWeights
+
+    def packed_forms(self, weight: Array) -> dict[Any, Any]:
+        return self.packed.forms(weight)
+
+    def lend_packed(self, weight: Array, forms: dict[Any, Any]) -> None:
+        self.packed.lend(weight, forms)
 
     def conv_fused(
         self,

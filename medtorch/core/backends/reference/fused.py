@@ -7,7 +7,7 @@ into it; the others copy, and a plan does not hand them any.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from medtorch.core.backends.reference.activation import ActivationKernels
 from medtorch.core.backends.reference.base import Array
@@ -29,6 +29,13 @@ class FusedKernels(ActivationKernels, ConvKernels, ElementwiseKernels, MatmulKer
     """A product with what follows it, and runs of elementwise ops."""
 
     writes: ClassVar[frozenset[str]] = frozenset({"scale_shift", "add_activated", "activate", "copy_into"})
+
+    def packed_forms(self, weight: Array) -> dict[Any, Any]:
+        """Nothing is packed here."""
+        return {}
+
+    def lend_packed(self, weight: Array, forms: dict[Any, Any]) -> None:
+        """Nothing is packed here."""
 
     def conv_fused(
         self,

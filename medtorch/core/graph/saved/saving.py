@@ -27,7 +27,8 @@ def save_plans(compiled: Compiled) -> tuple[dict[str, Any], dict[str, Array]]:
     """
     constants: dict[int, str] = {}
     arrays: dict[str, Array] = {}
-    plans = [_plan(key, plan, constants, arrays) for key, plan in compiled.plans()]
+    whole = [(key, compiled.remade(key, plan)) for key, plan in compiled.plans()]
+    plans = [_plan(key, plan, constants, arrays) for key, plan in whole]
     data = {
         "format": FORMAT,
         "version": VERSION,
