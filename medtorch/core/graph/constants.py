@@ -17,7 +17,6 @@ import numpy as np
 from medtorch.core.backends import move
 from medtorch.core.devices import device
 from medtorch.core.graph.ir import Graph
-from medtorch.core.kernels import Kernels
 
 Array = Any
 _CPU = device("cpu")
@@ -35,12 +34,12 @@ class ConstantPool:
         constants = {value: replace(c, array=self._kept(c.array)) for value, c in graph.constants.items()}
         return replace(graph, constants=constants)
 
-    def lend_packed(self, graph: Graph, kernels: Kernels) -> None:
+    def lend_packed(self, graph: Graph, kernels: Any) -> None:
         """Let kernels find what they have packed for earlier plans: the arrays that it was packed from may be gone."""
         for constant in graph.constants.values() if self._packed else ():
             kernels.lend_packed(constant.array, self._packed.get(_key(constant.array), {}))
 
-    def keep_packed(self, graph: Graph, kernels: Kernels) -> None:
+    def keep_packed(self, graph: Graph, kernels: Any) -> None:
         """Keep what kernels have packed of the constants for later plans."""
         for constant in graph.constants.values():
             forms = kernels.packed_forms(constant.array)
