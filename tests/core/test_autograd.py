@@ -94,7 +94,9 @@ def test_a_tensor_outside_the_graph_cannot_go_back():
 
 
 def test_whole_numbers_cannot_require_gradients():
-    with pytest.raises(medtorch.errors.DtypeError, match="only floating-point and complex tensors can require gradients"):
+    with pytest.raises(
+        medtorch.errors.DtypeError, match="only floating-point and complex tensors can require gradients"
+    ):
         medtorch.ones(2, dtype=medtorch.int64, requires_grad=True)
 
 

@@ -15,6 +15,7 @@ from medtorch.core.backends.reference.embedding import EmbeddingKernels
 from medtorch.core.backends.reference.factor import FactorKernels
 from medtorch.core.backends.reference.fft import FftKernels
 from medtorch.core.backends.reference.fused import FusedKernels
+from medtorch.core.backends.reference.gamma_slope import GammaSlopeKernels
 from medtorch.core.backends.reference.indexing import IndexingKernels
 from medtorch.core.backends.reference.interpolate import InterpolateKernels
 from medtorch.core.backends.reference.layout import LayoutKernels
@@ -40,6 +41,7 @@ class ReferenceKernels(
     EmbeddingKernels,
     FactorKernels,
     FftKernels,
+    GammaSlopeKernels,
     IndexingKernels,
     InterpolateKernels,
     LayoutKernels,
