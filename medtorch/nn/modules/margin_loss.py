@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from medtorch.core.tensor import Tensor
 from medtorch.nn import functional as F
+from medtorch.nn.modules.distance import PairwiseDistance
 from medtorch.nn.modules.loss import _Loss, _WeightedLoss
 
 
@@ -111,7 +112,7 @@ class TripletMarginLoss(_Loss):
 
 
 class TripletMarginWithDistanceLoss(_Loss):
-    """TripletMarginLoss with a distance of one's own."""
+    """TripletMarginLoss with a distance of one's own, or PairwiseDistance."""
 
     def __init__(
         self,
@@ -122,7 +123,8 @@ class TripletMarginWithDistanceLoss(_Loss):
         reduction: str = "mean",
     ) -> None:
         super().__init__(reduction=reduction)
-        self.distance_function, self.margin, self.swap = distance_function, margin, swap
+        self.distance_function = PairwiseDistance() if distance_function is None else distance_function
+        self.margin, self.swap = margin, swap
 
     def forward(self, anchor: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
         return F.triplet_margin_with_distance_loss(
