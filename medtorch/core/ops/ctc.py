@@ -44,7 +44,7 @@ def ctc_loss(
               may follow another at once); loss = -log(alpha_T(last) + alpha_T(last - 1)); mean: of loss / length.
               The gradient is that of scores of which `log_probs` is the log_softmax, as torch's
     Shapes    log_probs (T, N, C) or (T, C), targets (N, S) or all in a row, lengths (N)  ->  (N), or one number
-    Undefined with no alignment at all the loss is infinite and its gradient nan; both are 0 with zero_infinity
+    Undefined with no alignment at all the loss is infinite and its gradient not finite; both are 0 with zero_infinity
     Raises    ShapeError, DtypeError, ArgumentError for lengths, labels or a blank that do not fit
     """
     alone = log_probs.ndim == 2
