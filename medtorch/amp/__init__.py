@@ -1,7 +1,7 @@
 """torch.amp's names: autocast, which runs some functions in fewer bits, and GradScaler, which keeps gradients in range.
 
 Source    semantics of torch.amp; Micikevicius et al. 2018, arXiv:1710.03740
-Requires  REQ-F-AMP-001, REQ-F-AMP-002
+Requires  REQ-F-AMP-001
 """
 
 from __future__ import annotations

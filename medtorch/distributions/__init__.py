@@ -1,7 +1,7 @@
 """torch.distributions' names.
 
 Source    semantics of torch.distributions
-Requires  REQ-F-RND-001, REQ-F-RND-002
+Requires  REQ-F-RND-001
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Math      KL(p | q) = the mean of log p(x) - log q(x) over p
 Source    Kullback & Leibler 1951, Ann. Math. Stat. 22, 79-86; semantics of torch.distributions.kl_divergence
-Requires  REQ-F-RND-002
+Requires  REQ-F-RND-001
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@
 "forward" (1 / n on the forward ones) or "ortho" (1 / sqrt n on both). Whole numbers count as floating ones.
 
 Source    semantics of torch.fft
-Requires  REQ-F-OPS-208
+Requires  REQ-F-OPS-214
 """
 
 from __future__ import annotations

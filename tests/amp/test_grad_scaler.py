@@ -10,7 +10,7 @@ import medtorch
 from medtorch import amp, nn, optim
 from medtorch.errors import ArgumentError, TrainingError
 
-pytestmark = pytest.mark.requirement("REQ-F-AMP-002")
+pytestmark = pytest.mark.requirement("REQ-F-AMP-001")
 
 
 def _set_up(**options: Any) -> tuple[Any, Any, Any]:

@@ -61,7 +61,7 @@ def test_the_mode_is_turned_at_once_or_for_a_while() -> None:
     assert inside()
 
 
-@pytest.mark.requirement("REQ-F-AUT-013")
+@pytest.mark.requirement("REQ-F-AUT-012")
 def test_a_hook_on_several_tensors_gets_all_gradients_once() -> None:
     a, b = (medtorch.ones(2, requires_grad=True) for _ in range(2))
     seen: list[Any] = []
@@ -74,7 +74,7 @@ def test_a_hook_on_several_tensors_gets_all_gradients_once() -> None:
     assert len(seen) == 2
 
 
-@pytest.mark.requirement("REQ-F-AUT-013")
+@pytest.mark.requirement("REQ-F-AUT-012")
 def test_a_hook_on_any_of_several_tensors_is_called_once_a_pass() -> None:
     a, b = (medtorch.ones(2, requires_grad=True) for _ in range(2))
     seen: list[Any] = []
@@ -86,7 +86,7 @@ def test_a_hook_on_any_of_several_tensors_is_called_once_a_pass() -> None:
         autograd.graph.register_multi_grad_hook([a], seen.append, mode="some")
 
 
-@pytest.mark.requirement("REQ-F-AUT-013")
+@pytest.mark.requirement("REQ-F-AUT-012")
 def test_hooks_of_a_node_change_what_goes_in_and_out() -> None:
     x = medtorch.ones(2, requires_grad=True)
     y = x * 3
@@ -96,7 +96,7 @@ def test_hooks_of_a_node_change_what_goes_in_and_out() -> None:
     assert x.grad.tolist() == [40.0, 40.0]  # 10 * 3 + 10
 
 
-@pytest.mark.requirement("REQ-F-AUT-013")
+@pytest.mark.requirement("REQ-F-AUT-012")
 def test_saved_tensors_may_be_kept_on_the_host_and_hooks_barred() -> None:
     x = medtorch.ones(3, requires_grad=True)
     with autograd.graph.save_on_cpu():
@@ -111,7 +111,7 @@ def test_saved_tensors_may_be_kept_on_the_host_and_hooks_barred() -> None:
         pass
 
 
-@pytest.mark.requirement("REQ-F-AUT-013")
+@pytest.mark.requirement("REQ-F-AUT-012")
 def test_a_change_nobody_saw_is_noticed_once_it_is_told() -> None:
     x = medtorch.ones(2, requires_grad=True)
     w = medtorch.ones(2)

@@ -10,7 +10,7 @@ import pytest
 import medtorch
 from medtorch.errors import AutogradError, DtypeError, ShapeError, UnsupportedError
 
-pytestmark = pytest.mark.requirement("REQ-F-OPS-207")
+pytestmark = pytest.mark.requirement("REQ-F-OPS-214")
 
 
 @pytest.mark.parametrize(

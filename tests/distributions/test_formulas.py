@@ -157,7 +157,6 @@ PAIRS: dict[str, tuple[Any, Any]] = {
 }
 
 
-@pytest.mark.requirement("REQ-F-RND-002")
 @pytest.mark.parametrize("name", PAIRS)
 def test_a_divergence_is_the_integral_of_the_log_ratio(name: str) -> None:
     p, q = PAIRS[name]
@@ -168,7 +167,6 @@ def test_a_divergence_is_the_integral_of_the_log_ratio(name: str) -> None:
     np.testing.assert_allclose(D.kl_divergence(p, q).numpy(), expected, rtol=2e-3, atol=1e-5)
 
 
-@pytest.mark.requirement("REQ-F-RND-002")
 def test_divergences_of_counts_vectors_and_events_have_their_formulas() -> None:
     p, q = np.array([0.2, 0.5, 0.3]), np.array([0.3, 0.3, 0.4])
     expected = (p * np.log(p / q)).sum()

@@ -8,7 +8,7 @@ import pytest
 import medtorch
 from medtorch.errors import ArgumentError, UnsupportedError
 
-pytestmark = pytest.mark.requirement("REQ-F-OPS-208")
+pytestmark = pytest.mark.requirement("REQ-F-OPS-214")
 
 
 @pytest.mark.parametrize("n", [1, 2, 5, 8])

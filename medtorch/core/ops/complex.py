@@ -4,7 +4,7 @@ The gradient of a complex number is dL/dRe + i dL/dIm, so that a step against it
 holomorphic hands dy on times the conjugate of its derivative.
 
 Source    semantics of torch's complex functions; Kreutz-Delgado 2009, arXiv:0906.4835, section 4
-Requires  REQ-F-OPS-207
+Requires  REQ-F-OPS-214
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 A transform is one of three ops with a factor of its own; each is linear, and its gradient is made of the others.
 
 Source    Cooley & Tukey 1965, Math. Comp. 19, 297-301 (computed by numpy.fft); semantics of torch.fft
-Requires  REQ-F-OPS-208
+Requires  REQ-F-OPS-214
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ Both are made of ops that can be differentiated again: a place is found by arith
 `gather`, weights come from the place's fraction.
 
 Source    Jaderberg et al. 2015, arXiv:1506.02025; semantics of torch.nn.functional.grid_sample and affine_grid
-Requires  REQ-F-OPS-204
+Requires  REQ-F-OPS-205
 """
 
 from __future__ import annotations

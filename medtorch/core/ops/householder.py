@@ -2,7 +2,7 @@
 
 Math      H_i = 1 - tau_i v_i v_i^T, v_i the i-th column below the diagonal with 1 on it and 0 above
 Source    Golub & Van Loan, Matrix Computations, 2013, section 5.1; semantics of torch.linalg.householder_product
-Requires  REQ-F-OPS-206
+Requires  REQ-F-OPS-205
 """
 
 from __future__ import annotations

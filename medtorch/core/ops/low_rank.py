@@ -2,7 +2,7 @@
 
 Source    Halko, Martinsson & Tropp 2009, arXiv:0909.4061, algorithms 4.4 and 5.1; semantics of torch.svd_lowrank and
           torch.pca_lowrank
-Requires  REQ-F-OPS-206
+Requires  REQ-F-OPS-205
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Math      e^A = (r(A / 2^s))^(2^s), r the Pade approximant of order 13, s the least with |A / 2^s|_1 <= 5.37
 Source    Higham 2005, SIAM J. Matrix Anal. Appl. 26(4), 1179-1193; semantics of torch.linalg.matrix_exp
-Requires  REQ-F-OPS-206
+Requires  REQ-F-OPS-205
 """
 
 from __future__ import annotations
