@@ -952,6 +952,10 @@ _ROOMS = frozenset(
     }
 )
 _LAZY = {
+    "gru_cell": "medtorch.core.ops.recurrence",
+    "lstm_cell": "medtorch.core.ops.recurrence",
+    "rnn_relu_cell": "medtorch.core.ops.recurrence",
+    "rnn_tanh_cell": "medtorch.core.ops.recurrence",
     "load_bundle": "medtorch.serve",
     "save_bundle": "medtorch.serve",
     "backend_info": "medtorch.core.info",

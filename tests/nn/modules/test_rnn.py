@@ -278,3 +278,18 @@ def test_torch_gives_the_same_for_packed_sequences(kind, options, rng, needs_tor
     for one, other in zip(*((s if layer.mode == "LSTM" else (s,)) for s in (a_state, b_state)), strict=True):
         np.testing.assert_allclose(one.detach().numpy(), other.detach().numpy(), rtol=1e-10)
     assert repr(layer) == repr(theirs)
+
+
+@pytest.mark.parametrize(
+    ("name", "cell"),
+    [("rnn_tanh", nn.RNNCell), ("gru", nn.GRUCell), ("lstm", nn.LSTMCell), ("rnn_relu", nn.RNNCell)],
+)
+def test_cells_are_functions_too(name, cell, rng):
+    options = {"nonlinearity": "relu"} if name == "rnn_relu" else {}
+    layer = cell(FEATURES, HIDDEN, **options).double()
+    x, h, c = (medtorch.tensor(rng.normal(size=(2, size))) for size in (FEATURES, HIDDEN, HIDDEN))
+    state = (h, c) if name == "lstm" else h
+    found = getattr(medtorch, f"{name}_cell")(x, state, *layer.parameters())
+    expected = layer(x, state)
+    for a, b in zip(*((v if name == "lstm" else (v,)) for v in (found, expected)), strict=True):
+        assert a.tolist() == b.tolist()
