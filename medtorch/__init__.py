@@ -41,7 +41,6 @@ from medtorch.core.creation import (
 from medtorch.core.devices import device
 from medtorch.core.dtypes import (
     bfloat16,
-    can_cast,
     cdouble,
     cfloat,
     complex64,
@@ -60,7 +59,6 @@ from medtorch.core.dtypes import (
     int32,
     int64,
     long,
-    promote_types,
     set_default_dtype,
     short,
     uint8,
@@ -263,8 +261,7 @@ from medtorch.core.ops.indexing import (
 )
 from medtorch.core.ops.least_squares import pinverse
 from medtorch.core.ops.linalg import cross_by_default as cross
-from medtorch.core.ops.linalg import det, logdet, matrix_power, slogdet
-from medtorch.core.ops.linalg import inv as inverse
+from medtorch.core.ops.linalg import logdet
 from medtorch.core.ops.matmul import (
     addbmm,
     addmm,
@@ -331,7 +328,6 @@ from medtorch.core.ops.scan import (
 )
 from medtorch.core.ops.shape import (
     broadcast_tensors,
-    broadcast_to,
     cat,
     chunk,
     diagonal,
@@ -347,7 +343,6 @@ from medtorch.core.ops.shape import (
     reshape,
     roll,
     select,
-    split,
     squeeze,
     stack,
     t,
@@ -473,6 +468,17 @@ from medtorch.core.random import (
 from medtorch.core.shapes import broadcast_shapes
 from medtorch.core.tensor import Size, Tensor
 from medtorch.core.threads import get_num_threads, set_num_threads
+from medtorch.core.torch_names import (
+    broadcast_to,
+    can_cast,
+    det,
+    inverse,
+    matrix_power,
+    promote_types,
+    slogdet,
+    split,
+    swapaxes,
+)
 
 e, inf, nan, pi = math.e, math.inf, math.nan, math.pi
 contiguous_format, preserve_format = "contiguous_format", "preserve_format"
@@ -483,7 +489,7 @@ absolute, negative, multiply, subtract = abs, neg, mul, sub
 divide = true_divide = div
 clip, concat, concatenate = clamp, cat, cat
 greater, greater_equal, less, less_equal, not_equal = gt, ge, lt, le, ne
-swapaxes = swapdims = transpose
+swapdims = transpose
 moveaxis, fix = movedim, trunc
 arcsin, arccos, arctan, arctan2 = asin, acos, atan, atan2
 arccosh, arcsinh, arctanh = acosh, asinh, atanh

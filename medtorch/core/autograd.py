@@ -489,6 +489,7 @@ def grad(
     grad_outputs: Tensor | Sequence[Tensor | None] | None = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
+    only_inputs: bool = True,
     allow_unused: bool | None = None,
     is_grads_batched: bool = False,
     materialize_grads: bool = False,
@@ -499,6 +500,8 @@ def grad(
               `materialize_grads` (gives zeros)
     Source    semantics of torch.autograd.grad
     """
+    if not only_inputs:
+        raise UnsupportedError("grad: only_inputs=False is not supported; backward() fills the .grad of leaves")
     if is_grads_batched:
         raise UnsupportedError("grad: is_grads_batched=True is not supported")
     outs, ins = _listed(outputs), _listed(inputs)

@@ -33,8 +33,13 @@ def _floating(target: Tensor, name: str) -> dtypes.dtype:
     return target.dtype
 
 
-def uniform_(self: Tensor, a: float = 0.0, b: float = 1.0, *, generator: Streaming | None = None) -> Tensor:
-    """Fill with numbers uniform on [a, b)."""
+def uniform_(
+    self: Tensor, from_: float = 0.0, to: float = 1.0, *, generator: Streaming | None = None, **named: float
+) -> Tensor:
+    """Fill with numbers uniform on [from, to); the first may be given as `from` among a dict's keywords."""
+    a, b = float(named.pop("from", from_)), float(to)
+    if named:
+        raise ArgumentError(f"uniform_: unknown argument {next(iter(named))!r}")
     if a > b:
         raise ArgumentError(f"uniform_: from {a} to {b} is no range")
     values = stream_of(generator).uniform(tuple(self.shape), _floating(self, "uniform_"))
