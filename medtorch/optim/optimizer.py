@@ -261,10 +261,24 @@ class Optimizer:
         return RemovableHandle(self._load_state_dict_post_hooks, hook, first=prepend)
 
 
+_BEFORE_EVERY_STEP: dict[int, Callable[..., Any]] = {}
+_AFTER_EVERY_STEP: dict[int, Callable[..., Any]] = {}
+
+
+def register_optimizer_step_pre_hook(hook: Callable[..., Any]) -> RemovableHandle:
+    """Call `hook(optimizer, args, kwargs)` before each step of any optimizer; it may give back other (args, kwargs)."""
+    return RemovableHandle(_BEFORE_EVERY_STEP, hook)
+
+
+def register_optimizer_step_post_hook(hook: Callable[..., Any]) -> RemovableHandle:
+    """Call `hook(optimizer, args, kwargs)` after each step of any optimizer."""
+    return RemovableHandle(_AFTER_EVERY_STEP, hook)
+
+
 def _hooked(step: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(step)
     def wrapper(self: Optimizer, *args: Any, **kwargs: Any) -> Any:
-        for hook in list(self._step_pre_hooks.values()):
+        for hook in [*_BEFORE_EVERY_STEP.values(), *self._step_pre_hooks.values()]:
             changed = hook(self, (self, *args), kwargs)
             if changed is not None:
                 if not (isinstance(changed, tuple) and len(changed) == 2):
@@ -274,7 +288,7 @@ def _hooked(step: Callable[..., Any]) -> Callable[..., Any]:
                 (_, *args), kwargs = changed
         loss = step(self, *args, **kwargs)
         self._steps_taken += 1
-        for hook in list(self._step_post_hooks.values()):
+        for hook in [*self._step_post_hooks.values(), *_AFTER_EVERY_STEP.values()]:
             hook(self, (self, *args), kwargs)
         return loss
 

@@ -7,7 +7,11 @@ import pytest
 import medtorch
 from medtorch import optim
 from medtorch.errors import ArgumentError, ModuleTypeError, UnsupportedError
-from medtorch.optim.optimizer import required
+from medtorch.optim.optimizer import (
+    register_optimizer_step_post_hook,
+    register_optimizer_step_pre_hook,
+    required,
+)
 
 pytestmark = pytest.mark.requirement("REQ-F-OPT-001")
 
@@ -227,6 +231,20 @@ def test_step_hooks_are_called_around_each_step_also_of_ones_own_optimizers():
     handle.remove()
     optimizer.step()
     assert seen == ["before", "step", "after", "before", "step"]
+
+
+def test_hooks_of_all_optimizers_are_around_those_of_one():
+    seen: list[str] = []
+    optimizer = optim.SGD([param()], lr=0.1)
+    optimizer.register_step_pre_hook(lambda o, args, kwargs: seen.append("own before"))
+    optimizer.register_step_post_hook(lambda o, args, kwargs: seen.append("own after"))
+    before = register_optimizer_step_pre_hook(lambda o, args, kwargs: seen.append("before"))
+    after = register_optimizer_step_post_hook(lambda o, args, kwargs: seen.append("after"))
+    with before, after:
+        optimizer.step()
+    assert seen == ["before", "own before", "own after", "after"]
+    optimizer.step()
+    assert seen[4:] == ["own before", "own after"]
 
 
 def test_a_step_pre_hook_can_change_the_arguments():
