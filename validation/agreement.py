@@ -1,4 +1,4 @@
-"""Rules R03 to R06, R24 and R25: the trace and the tests name each other, in both directions, and neither has moved."""
+"""Rules R03 to R06, R13, R24 and R25: trace and tests name each other, in both directions, and neither has moved."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from validation.collect import Collected
 from validation.findings import Finding
 from validation.trace import Trace
 
+FALSIFIERS = "tests/falsifiers/"
 SETTINGS = {"xfail_strict": True, "empty_parameter_set_mark": "fail_at_collect", "enable_assertion_pass_hook": True}
 
 
@@ -47,6 +48,9 @@ def _tests_to_trace(trace: Trace, collected: Collected) -> Iterator[Finding]:
                 yield Finding("R04", function, f"the requirement {identifier} has been withdrawn")
             elif function not in requirement.tests:
                 yield Finding("R04", function, f"the trace does not list it under {identifier}")
+    unproved = [entry.id for entry in trace.live() if entry.safety_relevant and not any(map(is_falsifier, entry.tests))]
+    if unproved:
+        yield Finding("R13", "falsifiers", f"{len(unproved)} safety relevant requirements have none", "warning")
     untraced = sum(not ids for ids in collected.functions.values())
     if untraced:
         yield Finding("R24", "tests", f"{untraced} tests show no requirement", "warning")
@@ -61,6 +65,11 @@ def _settings(collected: Collected) -> Iterator[Finding]:
     for name, needed in SETTINGS.items():
         if collected.settings.get(name) != needed:
             yield Finding("R05", "pytest settings", f"{name} is {collected.settings.get(name)!r}, must be {needed!r}")
+
+
+def is_falsifier(node: str) -> bool:
+    """Whether a test shows that another can fail: it seeds a defect and holds only if that is noticed."""
+    return node.startswith(FALSIFIERS)
 
 
 def source_digests(root: Path) -> dict[str, str]:
