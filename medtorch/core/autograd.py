@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import functools
 import heapq
+import importlib
 import itertools
 import math
 import weakref
@@ -26,7 +27,7 @@ from medtorch.core.modes import STATE, set_grad_enabled
 from medtorch.core.ops.op import Op
 from medtorch.core.promotion import promote
 from medtorch.core.spec import Spec, describe
-from medtorch.errors import AutogradError, DeviceError, ModifiedError, UnsupportedError
+from medtorch.errors import ArgumentError, AutogradError, DeviceError, ModifiedError, UnsupportedError
 
 if TYPE_CHECKING:
     from medtorch.core.tensor import Tensor
@@ -496,6 +497,7 @@ def grad(
 ) -> tuple[Tensor | None, ...]:
     """The gradients of `outputs` with respect to `inputs`; with `create_graph` they can be differentiated again.
 
+    With `is_grads_batched` the first dim of every grad_output counts passes, which are made all at once (by vmap).
     Raises    AutogradError if an input is not part of the graph, unless `allow_unused` (gives None) or
               `materialize_grads` (gives zeros)
     Source    semantics of torch.autograd.grad
@@ -503,7 +505,8 @@ def grad(
     if not only_inputs:
         raise UnsupportedError("grad: only_inputs=False is not supported; backward() fills the .grad of leaves")
     if is_grads_batched:
-        raise UnsupportedError("grad: is_grads_batched=True is not supported")
+        options = {"retain_graph": retain_graph, "create_graph": create_graph, "allow_unused": allow_unused}
+        return _many_passes(outputs, inputs, grad_outputs, {**options, "materialize_grads": materialize_grads})
     outs, ins = _listed(outputs), _listed(inputs)
     given = (None,) * len(outs) if grad_outputs is None else _listed(grad_outputs)
     roots = [_root(t, g, create_graph) for t, g in zip(outs, given, strict=True)]
@@ -517,6 +520,18 @@ def grad(
                 f"grad: input {place} was not used for the outputs; allow_unused=True gives None for it"
             )
     return tuple(found)
+
+
+def _many_passes(outputs: Any, inputs: Any, grad_outputs: Any, options: dict[str, Any]) -> tuple[Tensor | None, ...]:
+    """`grad` for every place along the first dim of grad_outputs at once."""
+    given = _listed(grad_outputs)
+    sizes = {None if g is None or not g.ndim else g.shape[0] for g in given}
+    if len(sizes) != 1 or None in sizes:
+        raise ArgumentError("grad: is_grads_batched=True needs grad_outputs with one size in their first dim")
+    rules = importlib.import_module("medtorch.core.batching_rules")  # nothing of it is loaded without vmap
+    with rules.entered([g for g in given if g is not None]) as (batched, left):
+        found = grad(outputs, inputs, batched, **options)
+    return tuple(None if g is None else left(g) for g in found)
 
 
 from medtorch.core import forward  # noqa: E402  forward mode runs ops below its level with `run`

@@ -6,10 +6,12 @@ batch is dim 0 of those that are. An op that has no rule here is carried out sam
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from medtorch.core import autograd, batching
 from medtorch.core.batching import (
     RULES,
     BatchedArray,
@@ -20,8 +22,10 @@ from medtorch.core.batching import (
     forward,
     forward_expand,
     moved,
+    new_level,
     one_by_one,
 )
+from medtorch.core.modes import STATE
 from medtorch.core.ops import (
     activation,
     avg_pool,
@@ -56,6 +60,9 @@ from medtorch.core.ops import (
 from medtorch.core.ops import complex as complex_ops
 from medtorch.core.ops.arithmetic import Binary
 from medtorch.core.ops.op import Array, Op
+
+if TYPE_CHECKING:
+    from medtorch.core.tensor import Tensor
 
 Which = Sequence[bool]
 Held = Sequence[Any]
@@ -239,8 +246,24 @@ _DIM: tuple[type[Op], ...] = (
 )  # fmt: skip
 
 
+@contextmanager
+def entered(tensors: Sequence[Tensor]) -> Iterator[tuple[list[Tensor], Callable[[Tensor], Tensor]]]:
+    """Inside, a new level: the tensors with their first dim as its batch, and the way out of it for results."""
+    install()
+    around = STATE.batches[-1].number if STATE.batches else 0
+    level = new_level(tensors[0].shape[0], "error")
+    before, STATE.batches = STATE.batches, (*STATE.batches, level)
+    try:
+        yield [Enter(level, 0, around)(t) for t in tensors], Exit(level, 0, around)
+    finally:
+        STATE.batches = before
+
+
 def install() -> None:
-    """Fill the table of rules."""
+    """Let ops meet batched arrays from now on, and fill the table of rules."""
+    if RULES:
+        return
+    autograd.install_batching(batching)
     RULES.update(dict.fromkeys(_ELEMENTWISE, elementwise_rule))
     RULES.update(dict.fromkeys(_LAST_DIMS, as_it_is))
     RULES.update(dict.fromkeys(_FOLDED, folded))

@@ -7,15 +7,17 @@ Requires  REQ-F-AUT-005
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from medtorch.core import autograd
+from medtorch.core import autograd, forward
 from medtorch.core.backends import move
 from medtorch.core.devices import CPU
+from medtorch.core.ops.complex import view_as_complex, view_as_real
 from medtorch.core.tensor import Tensor
 from medtorch.errors import ArgumentError, AutogradError, UnsupportedError
 
@@ -53,22 +55,33 @@ def gradcheck(
     """Whether func's gradients follow small steps. `fast_mode` checks along random directions instead of every place.
 
     Raises    AutogradError naming output, input and the largest difference, unless raise_exception is False;
-              ArgumentError if no input requires grad; UnsupportedError for batched gradients and forward mode
+              ArgumentError if no input requires grad, or nothing is to be checked
     """
-    if check_batched_grad or check_batched_forward_grad or check_forward_ad or not check_backward_ad:
-        raise UnsupportedError("gradcheck: batched gradients and forward mode are not supported")
+    if not (check_forward_ad or check_backward_ad):
+        raise ArgumentError("gradcheck: check_backward_ad or check_forward_ad must be True")
+    if check_batched_forward_grad and not check_forward_ad:
+        raise ArgumentError("gradcheck: check_batched_forward_grad needs check_forward_ad")
     if masked:
         raise UnsupportedError("gradcheck: masked=True is for sparse tensors, which are not supported")
     given = tuple(inputs) if isinstance(inputs, (tuple, list)) else (inputs,)
     leaves = [t for t in given if isinstance(t, Tensor) and t.requires_grad]
     if not leaves:
         raise ArgumentError("gradcheck: at least one input must require grad")
+    func, given = _in_parts(func, given)
+    leaves = [t for t in given if isinstance(t, Tensor) and t.requires_grad]
     tolerance = _Tolerance(eps, atol, rtol, nondet_tol)
     try:
-        _check(func, given, leaves, tolerance, fast_mode=fast_mode)
-        if check_grad_dtypes:
+        if check_backward_ad:
+            _check(func, given, leaves, tolerance, fast_mode=fast_mode)
+        if check_forward_ad:
+            _check_forward(func, given, leaves, tolerance, fast_mode=fast_mode)
+        if check_batched_grad:
+            _check_batched(func, given, leaves)
+        if check_batched_forward_grad:
+            _check_batched_forward(func, given, leaves)
+        if check_grad_dtypes and check_backward_ad:
             _check_dtypes(func, given, leaves)
-        if check_undefined_grad:
+        if check_undefined_grad and check_backward_ad:
             _check_undefined(func, given, leaves)
     except AutogradError:
         if raise_exception:
@@ -100,8 +113,6 @@ def gradgradcheck(
 
     Raises    as gradcheck
     """
-    if check_fwd_over_rev or not check_rev_over_rev:
-        raise UnsupportedError("gradgradcheck: forward mode is not supported")
     given = tuple(inputs) if isinstance(inputs, (tuple, list)) else (inputs,)
     if grad_outputs is None:
         weights = tuple(_random_like(out, gen_non_contig_grad_outputs) for out in _outputs(func, given))
@@ -127,6 +138,8 @@ def gradgradcheck(
         check_undefined_grad=check_undefined_grad,
         check_grad_dtypes=check_grad_dtypes,
         check_batched_grad=check_batched_grad,
+        check_forward_ad=check_fwd_over_rev,
+        check_backward_ad=check_rev_over_rev,
         fast_mode=fast_mode,
         masked=masked,
     )
@@ -155,6 +168,78 @@ def _outputs(func: Callable[..., Any], args: Sequence[Any]) -> list[Tensor]:
     found = func(*args)
     many = found if isinstance(found, (tuple, list)) else (found,)
     return [t for t in many if isinstance(t, Tensor) and t.dtype.is_floating_point and t.requires_grad]
+
+
+def _in_parts(func: Callable[..., Any], given: tuple[Any, ...]) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+    """The function of real numbers that `func` is where complex ones come in: their parts, in and out."""
+    wide = [isinstance(t, Tensor) and t.requires_grad and t.dtype.is_complex for t in given]
+    own = tuple(view_as_real(t.detach()).clone().requires_grad_() if w else t for t, w in zip(given, wide, strict=True))
+
+    def of_parts(*args: Any) -> Any:
+        found = func(*(view_as_complex(a) if w else a for a, w in zip(args, wide, strict=True)))
+        many = found if isinstance(found, (tuple, list)) else (found,)
+        return tuple(view_as_real(t) if isinstance(t, Tensor) and t.dtype.is_complex else t for t in many)
+
+    return of_parts, own
+
+
+def _check_forward(
+    func: Callable[..., Any], given: tuple[Any, ...], leaves: list[Tensor], tolerance: _Tolerance, *, fast_mode: bool
+) -> None:
+    """Tangents against small steps."""
+    rng = np.random.default_rng(0)
+    for nr, out in enumerate(_outputs(func, given)):
+        weights = _weights(out, rng, fast_mode)
+        for place, leaf in enumerate(leaves):
+            directions = _weights(leaf, rng, fast_mode)
+            slopes = _slopes(func, given, leaf, nr, directions, weights, tolerance.eps)
+            rows = [weights @ _tangent(func, given, leaf, nr, direction) for direction in directions]
+            moved = np.array(rows).reshape(len(directions), len(weights))
+            _compare(moved, slopes, f"forward mode: output {nr} with respect to input {place}", tolerance)
+
+
+def _tangent(func: Callable[..., Any], given: tuple[Any, ...], leaf: Tensor, nr: int, direction: Array) -> Array:
+    numbers = direction.reshape(tuple(leaf.shape)).astype(leaf.dtype.numpy)
+    along = Tensor._from_array(move(numbers, leaf.device), leaf.device)
+    with forward.new_level() as level:
+        dual = forward.make_dual(leaf, along, level=level)
+        out = _outputs(func, [dual if g is leaf else g for g in given])[nr]
+        tangent = forward.tangent_of(out, level)
+    return np.zeros(out.numel()) if tangent is None else _host(tangent).reshape(-1)
+
+
+def _check_batched(func: Callable[..., Any], given: tuple[Any, ...], leaves: list[Tensor]) -> None:
+    """Three backward passes at once must give what they give one by one."""
+    for nr, out in enumerate(_outputs(func, given)):
+        numbers = np.random.default_rng(0).uniform(0.5, 1.5, (3, *out.shape)).astype(out.dtype.numpy)
+        dys = Tensor._from_array(move(numbers, out.device), out.device)
+        options: dict[str, Any] = {"retain_graph": True, "allow_unused": True, "materialize_grads": True}
+        together = autograd.grad(out, leaves, dys, is_grads_batched=True, **options)
+        for row in range(3):
+            for place, one in enumerate(autograd.grad(out, leaves, dys[row], **options)):
+                many = together[place]
+                if one is None or many is None or np.allclose(_host(one), _host(many)[row], equal_nan=True):
+                    continue
+                where = f"output {nr} with respect to input {place}"
+                raise AutogradError(f"gradcheck: {where}: batched gradients differ from single ones")
+
+
+def _check_batched_forward(func: Callable[..., Any], given: tuple[Any, ...], leaves: list[Tensor]) -> None:
+    """Three tangents at once must give what they give one by one."""
+    rules = importlib.import_module("medtorch.core.batching_rules")  # nothing of it is loaded without vmap
+    for place, leaf in enumerate(leaves):
+        numbers = np.random.default_rng(0).uniform(0.5, 1.5, (3, *leaf.shape)).astype(leaf.dtype.numpy)
+        along = Tensor._from_array(move(numbers, leaf.device), leaf.device)
+        with rules.entered([along]) as ((direction,), left), forward.new_level() as level:
+            dual = forward.make_dual(leaf, direction, level=level)
+            outs = _outputs(func, [dual if g is leaf else g for g in given])
+            tangents = [forward.tangent_of(out, level) for out in outs]
+        for nr, many in enumerate(tangents):
+            for row in range(3) if many is not None else ():
+                one = _tangent(func, given, leaf, nr, numbers[row].reshape(-1))
+                if not np.allclose(one, _host(left(many))[row].reshape(-1), equal_nan=True):
+                    where = f"output {nr} with respect to input {place}"
+                    raise AutogradError(f"gradcheck: {where}: batched tangents differ from single ones")
 
 
 def _host(tensor: Tensor) -> Array:

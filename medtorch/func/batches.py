@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from medtorch.core import autograd, batching, batching_rules
+from medtorch.core import batching, batching_rules
 from medtorch.core.batching import Enter, Exit, Level, new_level
 from medtorch.core.modes import STATE
 from medtorch.core.ops.shape import cat
@@ -17,7 +17,6 @@ from medtorch.errors import ArgumentError, DimError
 
 RANDOMNESS = ("error", "same", "different")
 batching_rules.install()
-autograd.install_batching(batching)
 
 
 @contextmanager

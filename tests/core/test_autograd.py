@@ -346,5 +346,7 @@ class TestInPlace:
 
 def test_batched_gradients_are_refused_by_name():
     x = leaf([1.0])
-    with pytest.raises(medtorch.errors.UnsupportedError, match="grad: is_grads_batched=True is not supported"):
+    with pytest.raises(medtorch.errors.ArgumentError, match="grad: is_grads_batched=True needs grad_outputs"):
         autograd.grad(x * 2, x, is_grads_batched=True)
+    rows = autograd.grad(x * x, x, medtorch.eye(x.numel()).reshape(-1, *x.shape), is_grads_batched=True)[0]
+    assert rows.reshape(x.numel(), -1).equal((2 * x.detach()).reshape(-1).diag())
