@@ -33,6 +33,13 @@ class NativeFamily(KernelFamily):
         back = sorted(range(len(shape)), key=order.__getitem__)
         return self.native.empty(tuple(shape[d] for d in order)).transpose(back)
 
+    def row_major(self, x: Array) -> Array:
+        """float32 x in row-major memory: itself, or a native copy."""
+        if x.flags.c_contiguous:
+            return x
+        out = self.new(x.shape)
+        return out if self.set.map_into(out, "identity", (x,), (), "", ()) else np.ascontiguousarray(x)
+
     def new_channels_last(self, shape: tuple[int, ...]) -> Array:
         """Float32 numbers of any value, (N, C, *size) with channels side by side in memory."""
         return np.moveaxis(self.native.empty((shape[0], *shape[2:], shape[1])), -1, 1)

@@ -143,11 +143,11 @@ class FusedKernels(ConvKernels, ReferenceFusedKernels):
         y: Array = out if direct else self.new(shape)
         columns = weight.T if 4 in weight.strides else np.ascontiguousarray(weight).T
         self.set.matmul(
-            np.ascontiguousarray(x).reshape(-1, x.shape[-1]),
+            self.row_major(x).reshape(-1, x.shape[-1]),
             columns,
             y.reshape(-1, shape[-1]),
             None if bias is None else np.ascontiguousarray(bias),
-            None if residual is None else np.ascontiguousarray(residual).reshape(-1, shape[-1]),
+            None if residual is None else self.row_major(residual).reshape(-1, shape[-1]),
             ACTIVATIONS.index(activation),
             alpha,
             self.packed.of(weight, 0, lambda: self.set.pack_matmul(columns)),

@@ -15,7 +15,7 @@ class MatmulKernels(NativeFamily, ReferenceMatmulKernels):
     def matmul(self, a: Array, b: Array) -> Array:
         if a.dtype != FLOAT32 or b.dtype != FLOAT32:
             return super().matmul(a, b)
-        a, b = _with_a_unit_stride(a), _with_a_unit_stride(b)
+        a, b = (x if _has_a_unit_stride(x) else self.row_major(x) for x in (a, b))
         lead = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
         y = self.new((*lead, a.shape[-2], b.shape[-1]))
         if not y.size or not a.shape[-1]:
@@ -28,8 +28,7 @@ class MatmulKernels(NativeFamily, ReferenceMatmulKernels):
         return y
 
 
-def _with_a_unit_stride(x: Array) -> Array:
-    """`x`, copied if neither its rows nor its columns lie without gaps."""
+def _has_a_unit_stride(x: Array) -> bool:
+    """Whether its rows or its columns lie without gaps."""
     unit = any(n == 1 or s == x.itemsize for n, s in zip(x.shape[-2:], x.strides[-2:], strict=True))
-    regular = all(s % x.itemsize == 0 for s in x.strides)
-    return x if unit and regular else np.ascontiguousarray(x)
+    return unit and all(s % x.itemsize == 0 for s in x.strides)

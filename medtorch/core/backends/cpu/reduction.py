@@ -65,7 +65,7 @@ class FoldFamily(MapFamily):
     ) -> Array:
         y = self.set.fold(name, x, first, last, True, divisor, g, mean, scale)
         if y is None:  # the terms do not lie evenly in memory: brought into order first, which changes no bit
-            x, g = np.array(x, order="C"), None if g is None else np.array(g, order="C")
+            x, g = self.row_major(x), None if g is None else self.row_major(g)
             y = self.set.fold(name, x, first, last, True, divisor, g, mean, scale)
         return y
 
