@@ -73,8 +73,19 @@ def jobs_are_all(jobs: Iterable[list[Touch]], taken: list[Array], made: list[Arr
         for touch in job:
             if not touch.writes and not _is_in(touch.span, known) and not _is_in(touch.span, done):
                 return False
-        done.extend(touch.span for touch in job if touch.writes)
+        done = _joined([*done, *(touch.span for touch in job if touch.writes)])
     return all(_is_in(span, done) or (not written and _is_in(span, known)) for span in map(span_of, made))
+
+
+def _joined(spans: list[Span]) -> list[Span]:
+    """Spans that meet as one. That no gap is left between what is written is for the check of the whole plan to say."""
+    found: list[Span] = []
+    for span in sorted(spans):
+        if found and span.first <= found[-1].end:
+            found[-1] = Span(found[-1].first, max(found[-1].end, span.end))
+        elif span.first < span.end:
+            found.append(span)
+    return found
 
 
 def _is_in(span: Span, spans: list[Span]) -> bool:
