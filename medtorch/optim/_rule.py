@@ -6,7 +6,15 @@ from typing import Any
 
 from medtorch.core.tensor import Tensor
 from medtorch.errors import ArgumentError, UnsupportedError
-from medtorch.optim.optimizer import Group, new_step
+from medtorch.optim.optimizer import Closure, Group, Optimizer, new_step
+
+
+class ByParameter(Optimizer):
+    """An optimizer whose rule moves each parameter by itself: derive and write `_update`."""
+
+    def step(self, closure: Closure | None = None) -> Any:
+        """Move every parameter that has a gradient."""
+        return self._step(closure)
 
 
 def start(state: dict[str, Any], param: Tensor, *names: str) -> None:

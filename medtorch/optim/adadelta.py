@@ -6,15 +6,13 @@ Requires  REQ-F-OPT-007
 
 from __future__ import annotations
 
-from typing import Any
-
 from medtorch.core.tensor import Tensor
 from medtorch.errors import ArgumentError
-from medtorch.optim._rule import directed, start
-from medtorch.optim.optimizer import Closure, Group, Optimizer, Params, check_numbers, counted
+from medtorch.optim._rule import ByParameter, directed, start
+from medtorch.optim.optimizer import Group, Params, check_numbers, counted
 
 
-class Adadelta(Optimizer):
+class Adadelta(ByParameter):
     """Steps in the parameter's own unit: the gradient times the ratio of two running root mean squares.
 
     Math      v <- rho v + (1 - rho) g^2; d = sqrt(u + eps) / sqrt(v + eps) g; u <- rho u + (1 - rho) d^2; p <- p - lr d
@@ -48,10 +46,6 @@ class Adadelta(Optimizer):
             "differentiable": differentiable,
         }
         super().__init__(params, defaults)
-
-    def step(self, closure: Closure | None = None) -> Any:
-        """Move every parameter that has a gradient."""
-        return self._step(closure)
 
     def _update(self, param: Tensor, grad: Tensor, group: Group) -> None:
         state, rho, eps = self.state[param], group["rho"], group["eps"]

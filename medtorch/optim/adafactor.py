@@ -12,11 +12,11 @@ from typing import Any
 from medtorch.core.dtypes import finfo
 from medtorch.core.tensor import Tensor
 from medtorch.errors import ArgumentError
-from medtorch.optim._rule import directed
-from medtorch.optim.optimizer import Closure, Group, Optimizer, Params, check_numbers, counted, new_step
+from medtorch.optim._rule import ByParameter, directed
+from medtorch.optim.optimizer import Group, Params, check_numbers, counted, new_step
 
 
-class Adafactor(Optimizer):
+class Adafactor(ByParameter):
     """Adam without momentum, its squares kept only as row and column means, its steps relative to the parameter's size.
 
     Math      w = t^beta2_decay; r <- r + w (mean_cols g^2 - r), c <- c + w (mean_rows g^2 - c), v = r c / max(mean r,
@@ -49,10 +49,6 @@ class Adafactor(Optimizer):
             "maximize": maximize,
         }
         super().__init__(params, defaults)
-
-    def step(self, closure: Closure | None = None) -> Any:
-        """Move every parameter that has a gradient."""
-        return self._step(closure)
 
     def _update(self, param: Tensor, grad: Tensor, group: Group) -> None:
         state, lr = self.state[param], group["lr"]

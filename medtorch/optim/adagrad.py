@@ -6,15 +6,13 @@ Requires  REQ-F-OPT-007
 
 from __future__ import annotations
 
-from typing import Any
-
 from medtorch.core.tensor import Tensor
 from medtorch.errors import UnsupportedError
-from medtorch.optim._rule import directed
-from medtorch.optim.optimizer import Closure, Group, Optimizer, Params, check_numbers, counted, new_step
+from medtorch.optim._rule import ByParameter, directed
+from medtorch.optim.optimizer import Group, Params, check_numbers, counted, new_step
 
 
-class Adagrad(Optimizer):
+class Adagrad(ByParameter):
     """Steps divided by the root of the sum of all squared gradients so far.
 
     Math      s <- s + g^2, from initial_accumulator_value; p <- p - lr / (1 + (t - 1) lr_decay) g / (sqrt(s) + eps)
@@ -68,10 +66,6 @@ class Adagrad(Optimizer):
     def share_memory(self) -> None:
         """Not supported: tensors are not shared between processes."""
         raise UnsupportedError("Adagrad.share_memory is not supported")
-
-    def step(self, closure: Closure | None = None) -> Any:
-        """Move every parameter that has a gradient."""
-        return self._step(closure)
 
     def _update(self, param: Tensor, grad: Tensor, group: Group) -> None:
         if not self.state[param]:

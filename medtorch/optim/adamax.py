@@ -6,15 +6,13 @@ Requires  REQ-F-OPT-007
 
 from __future__ import annotations
 
-from typing import Any
-
 from medtorch.core.ops.arithmetic import maximum
 from medtorch.core.tensor import Tensor
-from medtorch.optim._rule import check_betas, directed, start
-from medtorch.optim.optimizer import Closure, Group, Optimizer, Params, check_numbers, counted
+from medtorch.optim._rule import ByParameter, check_betas, directed, start
+from medtorch.optim.optimizer import Group, Params, check_numbers, counted
 
 
-class Adamax(Optimizer):
+class Adamax(ByParameter):
     """Adam with the largest gradient so far, fading, in place of the root mean square.
 
     Math      m <- m + (1 - b1) (g - m); u <- max(b2 u, |g| + eps); p <- p - lr / (1 - b1^t) m / u
@@ -47,10 +45,6 @@ class Adamax(Optimizer):
             "capturable": capturable,
         }
         super().__init__(params, defaults)
-
-    def step(self, closure: Closure | None = None) -> Any:
-        """Move every parameter that has a gradient."""
-        return self._step(closure)
 
     def _update(self, param: Tensor, grad: Tensor, group: Group) -> None:
         state = self.state[param]

@@ -6,14 +6,12 @@ Requires  REQ-F-OPT-007
 
 from __future__ import annotations
 
-from typing import Any
-
 from medtorch.core.tensor import Tensor
-from medtorch.optim._rule import directed, start
-from medtorch.optim.optimizer import Closure, Group, Optimizer, Params, check_numbers, counted, new_step
+from medtorch.optim._rule import ByParameter, directed, start
+from medtorch.optim.optimizer import Group, Params, check_numbers, counted, new_step
 
 
-class ASGD(Optimizer):
+class ASGD(ByParameter):
     """Gradient descent with a rate that falls, and beside it in the state ("ax") the mean over all steps since t0.
 
     Math      p <- p (1 - lambd eta) - eta g; ax <- ax + mu (p - ax);
@@ -47,10 +45,6 @@ class ASGD(Optimizer):
             "capturable": capturable,
         }
         super().__init__(params, defaults)
-
-    def step(self, closure: Closure | None = None) -> Any:
-        """Move every parameter that has a gradient."""
-        return self._step(closure)
 
     def _update(self, param: Tensor, grad: Tensor, group: Group) -> None:
         state, lr, lambd = self.state[param], group["lr"], group["lambd"]

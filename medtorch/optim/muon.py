@@ -8,18 +8,18 @@ Requires  REQ-F-OPT-007
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from medtorch.core.dtypes import bfloat16, float32
 from medtorch.core.ops.matmul import addmm
 from medtorch.core.tensor import Tensor
 from medtorch.errors import ArgumentError
-from medtorch.optim.optimizer import Closure, Group, Optimizer, Params, check_numbers
+from medtorch.optim._rule import ByParameter
+from medtorch.optim.optimizer import Group, Params, check_numbers
 
 _RATES = (None, "original", "match_rms_adamw")
 
 
-class Muon(Optimizer):
+class Muon(ByParameter):
     """Matrices move along their momentum made orthogonal, so that every direction in it counts about the same.
 
     Math      b <- b + (1 - momentum) (g - b); u = g + momentum (b - g) with `nesterov`, else b; x = u / max(|u|, eps);
@@ -66,10 +66,6 @@ class Muon(Optimizer):
                 raise ArgumentError(
                     f"Muon only supports 2D parameters whereas we found a parameter with size: {tuple(param.shape)}"
                 )
-
-    def step(self, closure: Closure | None = None) -> Any:
-        """Move every parameter that has a gradient."""
-        return self._step(closure)
 
     def _update(self, param: Tensor, grad: Tensor, group: Group) -> None:
         state, momentum = self.state[param], group["momentum"]

@@ -6,14 +6,12 @@ Requires  REQ-F-OPT-007
 
 from __future__ import annotations
 
-from typing import Any
-
 from medtorch.core.tensor import Tensor
-from medtorch.optim._rule import check_betas, decayed, start
-from medtorch.optim.optimizer import Closure, Group, Optimizer, Params, check_numbers, counted
+from medtorch.optim._rule import ByParameter, check_betas, decayed, start
+from medtorch.optim.optimizer import Group, Params, check_numbers, counted
 
 
-class NAdam(Optimizer):
+class NAdam(ByParameter):
     """Adam that looks ahead along its momentum, whose strength grows with the steps.
 
     Math      mu_t = b1 (1 - 0.96^(t momentum_decay) / 2); M_t = mu_1 ... mu_t; m, v as in Adam;
@@ -51,10 +49,6 @@ class NAdam(Optimizer):
             "differentiable": differentiable,
         }
         super().__init__(params, defaults)
-
-    def step(self, closure: Closure | None = None) -> Any:
-        """Move every parameter that has a gradient."""
-        return self._step(closure)
 
     def _update(self, param: Tensor, grad: Tensor, group: Group) -> None:
         state, lr = self.state[param], group["lr"]

@@ -6,14 +6,12 @@ Requires  REQ-F-OPT-007
 
 from __future__ import annotations
 
-from typing import Any
-
 from medtorch.core.tensor import Tensor
-from medtorch.optim._rule import check_betas, decayed, start
-from medtorch.optim.optimizer import Closure, Group, Optimizer, Params, check_numbers, counted
+from medtorch.optim._rule import ByParameter, check_betas, decayed, start
+from medtorch.optim.optimizer import Group, Params, check_numbers, counted
 
 
-class RAdam(Optimizer):
+class RAdam(ByParameter):
     """Adam that scales its steps only once the running square is made of enough of them.
 
     Math      m, v as in Adam; r0 = 2 / (1 - b2) - 1; r = r0 - 2 t b2^t / (1 - b2^t);
@@ -50,10 +48,6 @@ class RAdam(Optimizer):
             "differentiable": differentiable,
         }
         super().__init__(params, defaults)
-
-    def step(self, closure: Closure | None = None) -> Any:
-        """Move every parameter that has a gradient."""
-        return self._step(closure)
 
     def _update(self, param: Tensor, grad: Tensor, group: Group) -> None:
         state = self.state[param]

@@ -6,13 +6,12 @@ Requires  REQ-F-OPT-004
 
 from __future__ import annotations
 
-from typing import Any
-
 from medtorch.core.tensor import Tensor
-from medtorch.optim.optimizer import Closure, Group, Optimizer, Params, check_numbers, counted, new_step
+from medtorch.optim._rule import ByParameter, directed, start
+from medtorch.optim.optimizer import Group, Params, check_numbers, counted
 
 
-class RMSprop(Optimizer):
+class RMSprop(ByParameter):
     """Steps scaled by a running mean of the gradient's square.
 
     Math      g <- g + weight_decay * p (of -g with `maximize`); v <- alpha v + (1 - alpha) g^2;
@@ -50,19 +49,14 @@ class RMSprop(Optimizer):
         }
         super().__init__(params, defaults)
 
-    def step(self, closure: Closure | None = None) -> Any:
-        """Move every parameter that has a gradient."""
-        return self._step(closure)
-
     def _update(self, param: Tensor, grad: Tensor, group: Group) -> None:
         state = self.state[param]
         if not state:
-            _start(param, state, group)
+            momentum = ["momentum_buffer"] if group["momentum"] > 0 else []
+            start(state, param, "square_avg", *momentum, *(["grad_avg"] if group["centered"] else []))
         alpha, lr = group["alpha"], group["lr"]
-        grad = -grad if group["maximize"] else grad
         counted(state)
-        if group["weight_decay"] != 0:
-            grad = grad.add(param, alpha=group["weight_decay"])
+        grad = directed(param, grad, group)
         square = state["square_avg"]
         square.mul_(alpha).addcmul_(grad, grad, value=1 - alpha)
         if group["centered"]:
@@ -74,12 +68,3 @@ class RMSprop(Optimizer):
             param.add_(buffer, alpha=-lr)
         else:
             param.addcdiv_(grad, scale, value=-lr)
-
-
-def _start(param: Tensor, state: dict[str, Any], group: Group) -> None:
-    state["step"] = new_step(param)
-    state["square_avg"] = param.detach().new_zeros(param.shape)
-    if group["momentum"] > 0:
-        state["momentum_buffer"] = param.detach().new_zeros(param.shape)
-    if group["centered"]:
-        state["grad_avg"] = param.detach().new_zeros(param.shape)

@@ -6,15 +6,13 @@ Requires  REQ-F-OPT-007
 
 from __future__ import annotations
 
-from typing import Any
-
 from medtorch.core.tensor import Tensor
 from medtorch.errors import ArgumentError
-from medtorch.optim._rule import directed, start
-from medtorch.optim.optimizer import Closure, Group, Optimizer, Params, check_numbers, counted
+from medtorch.optim._rule import ByParameter, directed, start
+from medtorch.optim.optimizer import Group, Params, check_numbers, counted
 
 
-class Rprop(Optimizer):
+class Rprop(ByParameter):
     """Steps of a size of their own for each number, growing while the gradient keeps its sign, else shrinking.
 
     Math      s <- s * eta+ where g g' > 0, s * eta- where g g' < 0, cut to step_sizes; there g <- 0;
@@ -47,10 +45,6 @@ class Rprop(Optimizer):
             "capturable": capturable,
         }
         super().__init__(params, defaults)
-
-    def step(self, closure: Closure | None = None) -> Any:
-        """Move every parameter that has a gradient."""
-        return self._step(closure)
 
     def _update(self, param: Tensor, grad: Tensor, group: Group) -> None:
         state = self.state[param]
