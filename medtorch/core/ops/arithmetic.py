@@ -181,9 +181,13 @@ class Pow(Binary):
         if needs[1]:
             zero = a == 0
             flat = (zero & (b.real >= 0)).expand(dy.shape)
-            # 0 to a negative power is infinite, and so is its slope
-            log = a.masked_fill(zero, 1.0).log().masked_fill(zero, float("-inf"))
-            db = sum_to((dy * (y * log).conj()).masked_fill(flat, 0.0), b.spec)
+            db = (dy * (y * a.masked_fill(zero, 1.0).log()).conj()).masked_fill(flat, 0.0)
+            if not dy.dtype.is_complex:
+                # 0 to a negative power is infinite, and so is its slope; apart, so that zeros elsewhere stay zeros
+                dead = zero.expand(dy.shape) & ~flat
+                steep = (dy.sign() * y.sign() * float("-inf")).masked_fill(~dead, 0.0)
+                db = db.masked_fill(dead, 0.0) + steep
+            db = sum_to(db, b.spec)
         return da, db
 
 
