@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from medtorch.core.ops.eigen import eig, eigvals
 from medtorch.core.ops.factor import (
     cholesky,
     cholesky_ex,
@@ -54,7 +55,9 @@ __all__ = [
     "cross",
     "det",
     "diagonal",
+    "eig",
     "eigh",
+    "eigvals",
     "eigvalsh",
     "householder_product",
     "inv",

@@ -285,7 +285,7 @@ def _slopes(
             step = (eps * direction).reshape(kept.shape)
             ends = []
             for sign in (1.0, -1.0):
-                leaf._array[...] = move((_as_host(kept) + sign * step).astype(leaf.dtype.numpy), leaf.device)
+                leaf._array[...] = move(np.asarray(_as_host(kept) + sign * step).astype(leaf.dtype.numpy), leaf.device)
                 ends.append(_host(_outputs(func, given)[nr]).reshape(-1))
             rows.append(weights @ ((ends[0] - ends[1]) / (2 * eps)))
     finally:

@@ -103,3 +103,23 @@ def test_a_cast_to_real_numbers_says_that_it_drops_the_imaginary_parts() -> None
 def test_in_place_arithmetic_keeps_a_real_tensor_real() -> None:
     with pytest.raises(DtypeError, match=r"^mul_: result complex64 cannot be written into float32"):
         medtorch.ones(2).mul_(1j)
+
+
+@pytest.mark.parametrize("complex_input", [False, True])
+def test_eigenvalues_and_vectors_solve_their_equation_and_have_gradients(complex_input: bool) -> None:
+    rng = np.random.default_rng(3)
+    a = rng.normal(size=(2, 3, 3)) + (1j * rng.normal(size=(2, 3, 3)) if complex_input else 0)
+    matrix = medtorch.from_numpy(a).requires_grad_()
+    values, vectors = medtorch.linalg.eig(matrix)
+    w, v = values.detach().numpy(), vectors.detach().numpy()
+    np.testing.assert_allclose(a @ v, v * w[:, None, :], atol=1e-12)
+    np.testing.assert_allclose(np.linalg.norm(v, axis=-2), 1)
+    np.testing.assert_allclose(np.sort_complex(w), np.sort_complex(np.linalg.eigvals(a)))
+
+    def function(x: Any) -> Any:
+        own, sides = medtorch.linalg.eig(x)
+        return (own * (1 + 2j)).real.pow(2).sum() + (sides.abs() ** 3).sum() + medtorch.linalg.eigvals(x).abs().sum()
+
+    assert medtorch.autograd.gradcheck(function, (matrix,), check_forward_ad=True)
+    with pytest.raises(ShapeError, match=r"^linalg.eig: needs square matrices"):
+        medtorch.linalg.eigvals(medtorch.ones(2, 3))

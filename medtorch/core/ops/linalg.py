@@ -282,8 +282,6 @@ def norm(
 
 
 _UNSUPPORTED = {
-    "eig",
-    "eigvals",
     "ldl_factor",
     "ldl_factor_ex",
     "ldl_solve",

@@ -43,6 +43,15 @@ class FactorKernels(KernelFamily):
         values, vectors = self._lapack("linalg.eigh", self.xp.linalg.eigh, a, UPLO="L" if lower else "U")
         return values.astype(a.dtype), vectors.astype(a.dtype)
 
+    def eig(self, a: Array) -> tuple[Array, Array]:
+        wide = np.result_type(a.dtype, np.complex64)
+        if not a.size:
+            return self.xp.zeros(a.shape[:-1], wide), a.astype(wide)
+        if not bool(self.xp.isfinite(a).all()):
+            raise ArgumentError("linalg.eig: a matrix holds numbers that are not finite")
+        values, vectors = self._lapack("linalg.eig", self.xp.linalg.eig, a)
+        return values.astype(wide), vectors.astype(wide)
+
     def svd(self, a: Array, full: bool) -> tuple[Array, Array, Array]:
         m, n = a.shape[-2:]
         k, lead = min(m, n), a.shape[:-2]
