@@ -13,8 +13,21 @@ import medtorch
 from medtorch.core.algorithms import ALGORITHMS
 from tests.core.graph.models import INPUTS, eager, image, leaves, zoo
 from tests.core.ops.bits import digest
+from tests.models.decoders.test_networks import CASES as DECODERS
+from tests.models.medical.test_networks import CASES as MEDICAL
+from tests.models.zoo import built
 
 BATCHES = ((2, 0), (2, 1), (5, 3), (8, 7))
+# Networks that need a configuration: those of the tests of their rooms.
+CONFIGURED = {case.id: case for case in (*MEDICAL, *DECODERS) if not case.train}
+
+
+def subject(name: str) -> tuple[Any, Any]:
+    """A model with an input: of an architecture that its name alone describes, or of a case."""
+    if name in INPUTS:
+        return zoo(name), image(INPUTS[name])
+    case = CONFIGURED[name]
+    return built(case, medtorch.float32), image(case.shape)
 
 
 def answers(run: Callable[..., Any], *inputs: Any) -> list[np.ndarray]:
@@ -22,12 +35,20 @@ def answers(run: Callable[..., Any], *inputs: Any) -> list[np.ndarray]:
     return [leaf.numpy() for leaf in leaves(eager(run, *inputs))]
 
 
-def model_digests(name: str) -> dict[str, str]:
+def ways(model: Any, x: Any) -> dict[str, Callable[..., Any]]:
     """A model eager, compiled without rewrites, and compiled under each choice of algorithms."""
-    model, x = zoo(name), image(INPUTS[name])
     found = {"eager": model, "unfolded": medtorch.compile(model, x, rewrites="none")}
-    found |= {algorithms: medtorch.compile(model, x, algorithms=algorithms) for algorithms in ALGORITHMS}
-    return {way: digest(answers(run, x)) for way, run in found.items()}
+    return found | {algorithms: medtorch.compile(model, x, algorithms=algorithms) for algorithms in ALGORITHMS}
+
+
+def digests(runs: dict[str, Callable[..., Any]], x: Any) -> dict[str, str]:
+    return {way: digest(answers(run, x)) for way, run in runs.items()}
+
+
+def model_digests(name: str) -> dict[str, str]:
+    """Those of every way of one model."""
+    model, x = subject(name)
+    return digests(ways(model, x), x)
 
 
 def batch(x: Any, size: int, place: int) -> Any:
