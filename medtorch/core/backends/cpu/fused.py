@@ -71,7 +71,11 @@ class PackedWeights:
 class FusedKernels(ConvKernels, ReferenceFusedKernels):
     """Convolution and linear maps with bias, residual and activation; float32, else the reference's."""
 
-    writes: ClassVar[frozenset[str]] = ReferenceFusedKernels.writes | {"conv_fused", "linear_fused"}
+    writes: ClassVar[frozenset[str]] = ReferenceFusedKernels.writes | {
+        "conv_fused",
+        "conv_transpose_fused",
+        "linear_fused",
+    }
     packed: PackedWeights
 
     def packed_forms(self, weight: Array) -> dict[Any, Any]:
@@ -122,6 +126,58 @@ class FusedKernels(ConvKernels, ReferenceFusedKernels):
             alpha,
             ALGORITHMS.index(allowed),
             self.packed.of(weight, (groups, algorithm), lambda: self.set.pack_conv(three(weight), groups, algorithm)),
+        )
+        return y if out is None or direct else self.copy_into(y, out)
+
+    def conv_transpose_fused(
+        self,
+        input: Array,
+        weight: Array,
+        bias: Array | None,
+        residual: Array | None,
+        size: Shape,
+        stride: Shape,
+        padding: Pads,
+        dilation: Shape,
+        groups: int,
+        activation: str,
+        alpha: float,
+        out: Array | None,
+    ) -> Array:
+        shape = (input.shape[0], weight.shape[1] * groups, *size)
+        fits = all_float32(input, weight, bias, residual, out) and activation in ACTIVATIONS
+        if not fits or not weight.size or (residual is not None and residual.shape != shape):
+            return super().conv_transpose_fused(
+                input, weight, bias, residual, size, stride, padding, dilation, groups, activation, alpha, out
+            )
+        direct = out is not None and (out.strides[1] == out.itemsize or shape[1] == 1)
+        y: Array = out if direct else self.new_channels_last(shape)
+        places = (size, stride, padding, dilation, groups)
+        if residual is not None and not _lies_as(residual, y):
+            y = self.conv_transpose_fused(input, weight, bias, None, *places, "none", 0.0, y)
+            return self._finished(y, residual, activation, alpha, out)
+        geometry = (
+            numbers(stride, 1),
+            numbers([before for before, _ in padding], 0),
+            numbers(dilation, 1),
+            groups,
+            ALGORITHMS.index(get_cpu_algorithms()),
+        )
+        given = (three(input), three(weight), three(y), *geometry)
+        self.set.conv_input_grad(
+            three(input),
+            three(weight),
+            flat(bias),
+            three(y),
+            *geometry,
+            None if residual is None else three(residual),
+            ACTIVATIONS.index(activation),
+            alpha,
+            self.packed.of(
+                weight,
+                ("transposed", *self.set.conv_input_grad_key(*given)),
+                lambda: self.set.pack_conv_input_grad(*given),
+            ),
         )
         return y if out is None or direct else self.copy_into(y, out)
 

@@ -47,6 +47,49 @@ def test_a_convolution_gives_the_bits_of_its_parts(sets, conv, activation, with_
                 assert same_bits(found, expected)
 
 
+# Kernel, stride, padding, dilation and size of the result of transposed convolutions of images of 9x8.
+TRANSPOSED = {
+    "doubles": (2, 2, 0, 1, (18, 16)),
+    "as wide": (3, 1, 1, 1, (9, 8)),
+    "overlaps": (4, 2, 1, 1, (18, 16)),
+    "dilated, one more line": (3, 2, 2, 2, (18, 15)),
+    "places that no tap reaches": (2, 3, 0, 1, (26, 23)),
+}
+
+
+@pytest.mark.parametrize("groups", [1, 4])
+@pytest.mark.parametrize("name", TRANSPOSED)
+@pytest.mark.parametrize("with_residual", [False, True])
+def test_a_transposed_convolution_gives_the_bits_of_its_parts(sets, rng, name, groups, with_residual):
+    kernel, stride, padding, dilation, size = TRANSPOSED[name]
+    x, weight, bias = numbers(rng, 2, 16, 9, 8), numbers(rng, 16, 20 // groups, kernel, kernel), numbers(rng, 20)
+    residual = numbers(rng, 2, 20, *size) if with_residual else None
+    places = (size, (stride,) * 2, ((padding,) * 2,) * 2, (dilation,) * 2, groups)
+    for kernels in sets:
+        y = kernels.conv_input_grad(x, weight, bias, *places)
+        expected = kernels.leaky_relu(y if residual is None else kernels.add(y, residual), 0.125)
+        whole = channels_last(np.full((2, 60, *size), 7, np.float32))
+        for w in (weight, constant := frozen(weight), constant):
+            for r in (None,) if residual is None else (residual, channels_last(residual)):
+                for out in (None, np.zeros(expected.shape, np.float32), whole[:, 20:40]):
+                    found = kernels.conv_transpose_fused(x, w, bias, r, *places, "leaky_relu", 0.125, out)
+                    assert out is None or found is out
+                    assert same_bits(found, expected)
+        assert (whole[:, :20] == 7).all()
+        assert (whole[:, 40:] == 7).all()
+
+
+def test_packed_weights_of_another_transposed_convolution_are_refused(widest, rng):
+    x, weight = numbers(rng, 1, 4, 1, 3, 3), numbers(rng, 4, 8, 1, 2, 2)
+    y = channels_last(np.zeros((1, 8, 1, 6, 6), np.float32))
+    places = ((1, 2, 2), (0, 0, 0), (1, 1, 1), 1, 1)
+    packed = widest.set.pack_conv_input_grad(x, weight, y, *places)
+    widest.set.conv_input_grad(x, weight, None, y, *places, packed=packed)
+    smaller = channels_last(np.zeros((1, 8, 1, 4, 4), np.float32))
+    with pytest.raises(ValueError, match="the packed weights are others"):
+        widest.set.conv_input_grad(x, weight, None, smaller, (1, 1, 1), *places[1:], packed=packed)
+
+
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("with_residual", [False, True])
 def test_a_linear_map_gives_the_bits_of_its_parts(sets, rng, activation, with_residual):

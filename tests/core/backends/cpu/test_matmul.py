@@ -103,3 +103,14 @@ def test_what_would_leave_memory_is_refused_at_the_border(widest):
         widest.set.matmul(a, b, y.T[::2])
     with pytest.raises(ValueError, match="b needs its rows or its columns without gaps"):
         widest.set.matmul(a, np.zeros((8, 8), np.float32)[::2, ::2], y)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("inner", [1, 7, 64, 70, 150])
+def test_few_rows_give_the_bits_that_they_have_among_many(sets, rng, rows, inner):
+    a, weight = numbers(rng, 40, inner), numbers(rng, 37, inner)
+    for kernels in sets:
+        many = kernels.matmul(a, np.ascontiguousarray(weight.T))
+        assert same_bits(kernels.matmul(a[:rows], weight.T), many[:rows])
+        stack = np.broadcast_to(weight.T, (3, inner, 37))
+        assert same_bits(kernels.matmul(np.stack([a[:rows]] * 3), stack)[2], many[:rows])

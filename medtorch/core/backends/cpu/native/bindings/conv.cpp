@@ -2,6 +2,7 @@
 #include <nanobind/stl/array.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
 
 #include <array>
 #include <numeric>
@@ -60,6 +61,14 @@ void check_arrays(const Input& x, const Input& weight, const MaybeInput& bias, c
   require(!bias || (bias->ndim() == 1 && size(*bias, 0) == size(y, 1) && (size(y, 1) == 1 || bias->stride(0) == 1)), "conv: bias does not fit");
   require(size(y, 1) == 1 || y.stride(1) == 1, "conv: y must have its channels side by side");
   for (int d = 0; d < 3; ++d) require(w.stride[d] > 0 && w.dilation[d] > 0, "conv: stride and dilation must be positive");
+}
+
+void check_end(const MaybeInput& residual, const Output& y, int activation) {
+  if (residual) {
+    require(same_shape(*residual, y), "conv: residual must have the shape of y");
+    for (std::size_t d = 0; d < 5; ++d) require(y.shape(d) == 1 || residual->stride(d) == y.stride(d), "conv: residual must lie as y");
+  }
+  require(activation >= 0 && activation < static_cast<int>(Activation::count), "conv: no such activation");
 }
 
 ConvWeight weight_of(const Input& weight, Index groups) {
@@ -137,11 +146,7 @@ void conv(const KernelSet& set, const Input& x, const Input& weight, const Maybe
   check_image(weight, "conv: weight needs 5 dims");
   const Window w{{size(weight, 2), size(weight, 3), size(weight, 4)}, stride, before, dilation, groups};
   check_arrays(x, weight, bias, y, w, size(weight, 1), size(weight, 0) / std::max<Index>(1, groups));
-  if (residual) {
-    require(same_shape(*residual, y), "conv: residual must have the shape of y");
-    for (std::size_t d = 0; d < 5; ++d) require(y.shape(d) == 1 || residual->stride(d) == y.stride(d), "conv: residual must lie as y");
-  }
-  require(activation >= 0 && activation < static_cast<int>(Activation::count), "conv: no such activation");
+  check_end(residual, y, activation);
   const Epilogue e{nullptr, nullptr, static_cast<Activation>(activation), alpha};
   const ConvShape s = shape_of(x, y, w);
   const ConvAlgorithm chosen = conv_algorithm(s, allowed(algorithms));
@@ -175,7 +180,7 @@ Phase phase_of(Index phase, Index places, Index kernel, Index stride, Index befo
 }
 
 // dx (y here) from dy (x here): each phase of dx, places at one distance of `stride`, is a convolution of dy with every
-// `stride`-th tap of the kernel, turned round. Accesses: dy, weight, bias, dx.
+// `stride`-th tap of the kernel, turned round. Accesses: dy, weight, bias, residual, dx.
 struct ConvInputGradCall {
   KernelSet set;
   ImageCopy dy;
@@ -184,6 +189,9 @@ struct ConvInputGradCall {
   std::array<Index, 3> tap;
   Window w;
   Algorithms algorithms;
+  Activation activation;
+  float alpha;
+  MaybePacked packed;  // of all phases, one after the other
 
   void operator()(char* const* at) const {
     ImageCopy source = dy;
@@ -192,15 +200,54 @@ struct ConvInputGradCall {
     read_images(set, source, images);
     const ImageCopy read{images.data, images.n, images.channels, {images.size[0], images.size[1], images.size[2]}, images.image, 1,
                          {images.stride[0], images.stride[1], images.stride[2]}, nullptr, {0, 0, 0}, {images.size[0], images.size[1], images.size[2]}};
-    Convolution c{read, whole, turned, nullptr, ConvAlgorithm::direct, {numbers_at(at[2]), nullptr, Activation::none, 0.0f}, numbers_at(at[3])};
+    Convolution c{read, whole, turned, nullptr, ConvAlgorithm::direct, {numbers_at(at[2]), numbers_at(at[3]), activation, alpha}, numbers_at(at[4])};
     c.weight.first = numbers_at(at[1]);
-    Sizes phase;
-    for (phase[0] = 0; phase[0] < std::min(w.stride[0], whole.count[0]); ++phase[0])
-      for (phase[1] = 0; phase[1] < std::min(w.stride[1], whole.count[1]); ++phase[1])
-        for (phase[2] = 0; phase[2] < std::min(w.stride[2], whole.count[2]); ++phase[2]) convolve(set, of_phase(c, phase));
+    const float* next = packed ? packed->data.data() : nullptr;
+    each_phase(c, [&](Convolution phase) {
+      phase.packed = next;
+      if (next != nullptr) next += packed_size(phase);
+      convolve(set, phase);
+    });
+  }
+
+  // What tells packed weights of all phases from others.
+  std::vector<Index> key(const Input& weight) const {
+    std::vector<Index> found = packed_shape(weight, w.groups);
+    for (const Sizes& sizes : {w.stride, w.before, w.dilation}) found.insert(found.end(), sizes.begin(), sizes.end());
+    each_phase(without_arrays(nullptr), [&](const Convolution& phase) { found.push_back(static_cast<Index>(phase.algorithm)); });
+    return found;
+  }
+
+  Index packed_floats() const {
+    Index size = 0;
+    each_phase(without_arrays(nullptr), [&](const Convolution& phase) { size += packed_size(phase); });
+    return size;
+  }
+
+  void pack(const float* weight, float* to) const {
+    each_phase(without_arrays(weight), [&](const Convolution& phase) {
+      conv_table(set, phase.shape, phase.algorithm).pack(phase.shape, phase.weight, to);
+      to += packed_size(phase);
+    });
   }
 
  private:
+  Convolution without_arrays(const float* weight) const {
+    Convolution c{dy, whole, turned, nullptr, ConvAlgorithm::direct, {}, nullptr};
+    c.weight.first = weight;
+    return c;
+  }
+
+  Index packed_size(const Convolution& c) const { return (conv_table(set, c.shape, c.algorithm).packed_size(c.shape) + 15) / 16 * 16; }
+
+  template <typename F>
+  void each_phase(const Convolution& c, const F& f) const {
+    Sizes phase;
+    for (phase[0] = 0; phase[0] < std::min(w.stride[0], whole.count[0]); ++phase[0])
+      for (phase[1] = 0; phase[1] < std::min(w.stride[1], whole.count[1]); ++phase[1])
+        for (phase[2] = 0; phase[2] < std::min(w.stride[2], whole.count[2]); ++phase[2]) f(of_phase(c, phase));
+  }
+
   Convolution of_phase(Convolution c, const Sizes& phase) const {
     for (int d = 0; d < 3; ++d) {
       const auto dim = static_cast<std::size_t>(d);
@@ -211,23 +258,53 @@ struct ConvInputGradCall {
       c.shape.before[d] = p.before;
       c.shape.dilation[d] = p.dilation;
       c.shape.y_stride[d] = whole.y_stride[d] * w.stride[dim];
-      c.weight.first += p.first_tap * tap[dim];
+      if (c.weight.first != nullptr) c.weight.first += p.first_tap * tap[dim];
       c.weight.tap[d] = p.tap_step * tap[dim];
-      c.y += phase[dim] * whole.y_stride[d];
+      if (c.y != nullptr) c.y += phase[dim] * whole.y_stride[d];
+      if (c.end.residual != nullptr) c.end.residual += phase[dim] * whole.y_stride[d];
     }
     c.algorithm = conv_algorithm(c.shape, algorithms);
     return c;
   }
 };
 
-void conv_input_grad(const KernelSet& set, const Input& dy, const Input& weight, const MaybeInput& bias, const Output& dx, const Sizes& stride,
-                     const Sizes& before, const Sizes& dilation, Index groups, int algorithms) {
+ConvInputGradCall input_grad_call(const KernelSet& set, const Input& dy, const Input& weight, const Output& dx, const Sizes& stride, const Sizes& before,
+                                  const Sizes& dilation, Index groups, int algorithms) {
   check_image(weight, "conv: weight needs 5 dims");
   const Window w{{size(weight, 2), size(weight, 3), size(weight, 4)}, stride, before, dilation, groups};
-  check_arrays(dy, weight, bias, dx, w, size(weight, 0) / std::max<Index>(1, groups), size(weight, 1));
+  check_arrays(dy, weight, {}, dx, w, size(weight, 0) / std::max<Index>(1, groups), size(weight, 1));
   const ConvWeight turned{nullptr, size(weight, 0) / groups * weight.stride(0), weight.stride(1), weight.stride(0), {}};
-  launch({reads(dy), reads(weight), reads(bias), writes(dx)}, true,
-         ConvInputGradCall{set, copy_of(dy), shape_of(dy, dx, w), turned, {weight.stride(2), weight.stride(3), weight.stride(4)}, w, allowed(algorithms)});
+  return {set, copy_of(dy), shape_of(dy, dx, w), turned, {weight.stride(2), weight.stride(3), weight.stride(4)}, w, allowed(algorithms),
+          Activation::none, 0.0f, nullptr};
+}
+
+std::vector<Index> input_grad_key(const KernelSet& set, const Input& dy, const Input& weight, const Output& dx, const Sizes& stride, const Sizes& before,
+                                  const Sizes& dilation, Index groups, int algorithms) {
+  return input_grad_call(set, dy, weight, dx, stride, before, dilation, groups, algorithms).key(weight);
+}
+
+Packed* pack_input_grad(const KernelSet& set, const Input& dy, const Input& weight, const Output& dx, const Sizes& stride, const Sizes& before,
+                        const Sizes& dilation, Index groups, int algorithms) {
+  const ConvInputGradCall call = input_grad_call(set, dy, weight, dx, stride, before, dilation, groups, algorithms);
+  const float* const from = weight.data();
+  std::vector<Index> key = call.key(weight);
+  auto* packed = new Packed{set.name(), "conv_input_grad", std::move(key), Scratch(call.packed_floats())};
+  const NativeCall released;
+  call.pack(from, packed->data.data());
+  return packed;
+}
+
+void conv_input_grad(const KernelSet& set, const Input& dy, const Input& weight, const MaybeInput& bias, const Output& dx, const Sizes& stride,
+                     const Sizes& before, const Sizes& dilation, Index groups, int algorithms, const MaybeInput& residual, int activation, float alpha,
+                     const MaybePacked& packed) {
+  ConvInputGradCall call = input_grad_call(set, dy, weight, dx, stride, before, dilation, groups, algorithms);
+  check_arrays(dy, weight, bias, dx, call.w, size(weight, 0) / std::max<Index>(1, groups), size(weight, 1));
+  check_end(residual, dx, activation);
+  call.activation = static_cast<Activation>(activation);
+  call.alpha = alpha;
+  call.packed = packed;
+  packed_data(packed, set, "conv_input_grad", packed ? call.key(weight) : std::vector<Index>());
+  launch({reads(dy), reads(weight), reads(bias), reads(residual), writes(dx)}, true, call);
 }
 
 // dw (O, C / groups, kernel...) without gaps.
@@ -273,7 +350,12 @@ void bind_conv(KernelSetClass& set) {
           nb::arg("algorithms"), nb::arg("packed").none() = nb::none());
   set.def("pack_conv", &pack_conv, nb::arg("weight"), nb::arg("groups"), nb::arg("algorithm"), nb::rv_policy::take_ownership);
   set.def("conv_input_grad", &conv_input_grad, nb::arg("dy"), nb::arg("weight"), nb::arg("bias").none(), nb::arg("dx"), nb::arg("stride"),
-          nb::arg("before"), nb::arg("dilation"), nb::arg("groups"), nb::arg("algorithms"));
+          nb::arg("before"), nb::arg("dilation"), nb::arg("groups"), nb::arg("algorithms"), nb::arg("residual").none() = nb::none(),
+          nb::arg("activation") = 0, nb::arg("alpha") = 0.0f, nb::arg("packed").none() = nb::none());
+  set.def("conv_input_grad_key", &input_grad_key, nb::arg("dy"), nb::arg("weight"), nb::arg("dx"), nb::arg("stride"), nb::arg("before"),
+          nb::arg("dilation"), nb::arg("groups"), nb::arg("algorithms"));
+  set.def("pack_conv_input_grad", &pack_input_grad, nb::arg("dy"), nb::arg("weight"), nb::arg("dx"), nb::arg("stride"), nb::arg("before"),
+          nb::arg("dilation"), nb::arg("groups"), nb::arg("algorithms"), nb::rv_policy::take_ownership);
   set.def("conv_algorithm", &algorithm_of, nb::arg("inputs"), nb::arg("outputs"), nb::arg("size"), nb::arg("count"), nb::arg("kernel"),
           nb::arg("stride"), nb::arg("before"), nb::arg("dilation"), nb::arg("groups"), nb::arg("algorithms"));
   set.def("conv_weight_grad", &conv_weight_grad, nb::arg("x"), nb::arg("dy"), nb::arg("dw"), nb::arg("stride"), nb::arg("before"),

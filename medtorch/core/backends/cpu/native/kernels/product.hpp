@@ -8,7 +8,7 @@
 namespace medtorch::MEDTORCH_ISA {
 
 #if defined(MEDTORCH_AVX512)
-constexpr int product_rows = 14;
+constexpr int product_rows = 12;  // 14 would fit, and measured 7 % slower
 #elif defined(MEDTORCH_AVX2)
 constexpr int product_rows = 6;
 #elif defined(MEDTORCH_NEON)
