@@ -13,6 +13,7 @@ from medtorch.core.arithmetic import cpu_arithmetic
 from medtorch.data import Pipeline
 from medtorch.errors import ConfigError, MedtorchError, SchemaError
 from medtorch.models import get_model
+from medtorch.nn.init import skip_init
 from medtorch.nn.modules.module import Module
 from medtorch.serialize import (
     DEFAULT_LIMITS,
@@ -92,6 +93,7 @@ def _described(data: BundleData) -> tuple[Pipeline, Reading | None]:
 
 def _model(data: BundleData) -> Module:
     try:
-        return build_model(data.description.architecture)
+        with skip_init():  # every number of it comes from the bundle: names and shapes are checked to be all
+            return build_model(data.description.architecture)
     except MedtorchError as error:
         raise SchemaError(f"{data.path}: bundle.json: {error}") from error

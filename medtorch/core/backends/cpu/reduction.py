@@ -65,9 +65,13 @@ class FoldFamily(MapFamily):
     ) -> Array:
         y = self.set.fold(name, x, first, last, True, divisor, g, mean, scale)
         if y is None:  # the terms do not lie evenly in memory: brought into order first, which changes no bit
-            x, g = self.row_major(x), None if g is None else self.row_major(g)
+            x, g = self._afresh(x), None if g is None else self._afresh(g)
             y = self.set.fold(name, x, first, last, True, divisor, g, mean, scale)
         return y
+
+    def _afresh(self, x: Array) -> Array:
+        """A copy in row-major memory; arrays without numbers may call any steps row-major."""
+        return np.array(x, order="C") if x.flags.c_contiguous else self.row_major(x)
 
     def fold_mean(self, x: Array, dims: Dims) -> Array:
         return self.fold_over("sum", x, dims, divisor=count(x, dims))
