@@ -21,7 +21,7 @@ pytestmark = pytest.mark.requirement("REQ-F-CMP-008", "REQ-F-OPS-301")
 
 __all__ = ["native", "sets"]
 
-QUICK = {"basic_unet", "unetr"}  # the first case of each
+QUICK = {"basic_unet"}  # the first case of each
 FIRST = {next(name for name in CONFIGURED if name.split(" ")[0] == model) for model in QUICK}
 EVERY = [*NAMES, *(pytest.param(name, id=name, marks=() if name in FIRST else pytest.mark.slow) for name in CONFIGURED)]
 
