@@ -165,12 +165,15 @@ def rename_entries(state_dict: dict[str, Any], prefix: str, names: Mapping[str, 
             state_dict[f"{prefix}{new}.{key.removeprefix(f'{prefix}{old}.')}"] = state_dict.pop(key)
 
 
-def fresh_weights(model: nn.Module, linear_std: float = 0.01) -> None:
-    """Convolutions drawn by what flows out of them, linear layers from a narrow normal, biases zero."""
+def fresh_weights(model: nn.Module, linear_std: float = 0.01, conv_biases: bool = True) -> None:
+    """Convolutions drawn by what flows out of them, linear layers from a narrow normal, biases zero.
+
+    Without `conv_biases` those of convolutions stay as they are.
+    """
     for m in model.modules():
         if isinstance(m, (nn.Conv2d, nn.Conv3d)):
             nn.init.kaiming_normal_(m.weight, mode="fan_out", nonlinearity="relu")
-            if m.bias is not None:
+            if m.bias is not None and conv_biases:
                 nn.init.zeros_(m.bias)
         elif isinstance(m, nn.Linear):
             nn.init.normal_(m.weight, 0, linear_std)

@@ -183,7 +183,6 @@ class Inception3(nn.Module):
     def _initialize(self) -> None:
         narrow_normal(self, 0.1)
         if self.AuxLogits is not None:
-            nn.init.trunc_normal_(self.AuxLogits.conv1.conv.weight, std=0.01, a=-2, b=2)
             nn.init.trunc_normal_(self.AuxLogits.fc.weight, std=0.001, a=-2, b=2)
 
     def forward(self, x: Tensor) -> Tensor | InceptionOutputs:

@@ -19,6 +19,7 @@ from medtorch.models import (
     convnext,
     decoders,
     densenet,
+    detection,
     efficientnet,
     espnet,
     googlenet,
@@ -83,12 +84,18 @@ _BUILDERS: dict[str, Builder] = {
     "efficientnet_v2_s": efficientnet.efficientnet_v2_s,
     "espnet": espnet.espnet,
     "espnet_encoder": espnet.espnet_encoder,
+    "fasterrcnn_mobilenet_v3_large_320_fpn": detection.fasterrcnn_mobilenet_v3_large_320_fpn,
+    "fasterrcnn_mobilenet_v3_large_fpn": detection.fasterrcnn_mobilenet_v3_large_fpn,
+    "fasterrcnn_resnet50_fpn": detection.fasterrcnn_resnet50_fpn,
+    "fasterrcnn_resnet50_fpn_v2": detection.fasterrcnn_resnet50_fpn_v2,
     "fcn_resnet50": segmentation.fcn_resnet50,
     "fcn_resnet101": segmentation.fcn_resnet101,
     "googlenet": googlenet.googlenet,
     "inception_v3": inception.inception_v3,
     "lenet": lenet.lenet,
     "lraspp_mobilenet_v3_large": segmentation.lraspp_mobilenet_v3_large,
+    "maskrcnn_resnet50_fpn": detection.maskrcnn_resnet50_fpn,
+    "maskrcnn_resnet50_fpn_v2": detection.maskrcnn_resnet50_fpn_v2,
     "maxvit_t": maxvit.maxvit_t,
     "mc3_18": video_resnet.mc3_18,
     "meshnet": meshnet.meshnet,
@@ -127,6 +134,8 @@ _BUILDERS: dict[str, Builder] = {
     "resnext50_32x4d": resnet.resnext50_32x4d,
     "resnext101_32x8d": resnet.resnext101_32x8d,
     "resnext101_64x4d": resnet.resnext101_64x4d,
+    "retinanet_resnet50_fpn": detection.retinanet_resnet50_fpn,
+    "retinanet_resnet50_fpn_v2": detection.retinanet_resnet50_fpn_v2,
     "segresnet": medical.SegResNet,
     "segresnet_ds": medical.SegResNetDS,
     "segresnet_vae": medical.SegResNetVAE,
@@ -216,7 +225,12 @@ def get_model(name: str, *, weights: None = None, **config: Any) -> Module:
         signature.bind(**told)
     except TypeError as wrong:
         raise ArgumentError(f"get_model: {name}{signature}: {wrong}") from wrong
-    return builder(**told)
+    try:
+        return builder(**told)
+    except TypeError as wrong:  # of builders that hand on what they are given
+        if "unexpected keyword argument" not in str(wrong):
+            raise
+        raise ArgumentError(f"get_model: {name}: {wrong}") from wrong
 
 
 def _with_origins_name(config: dict[str, Any], taken: Container[str]) -> dict[str, Any]:

@@ -100,7 +100,7 @@ class RegNet(nn.Module):
         self.trunk_output = nn.Sequential(stages)
         self.avgpool = nn.AdaptiveAvgPool2d((1, 1))
         self.fc = nn.Linear(before, num_classes)
-        fresh_weights(self)
+        fresh_weights(self, conv_biases=False)  # those of the origin keep their spread
 
     def forward(self, x: Tensor) -> Tensor:
         return self.fc(flatten(self.avgpool(self.trunk_output(self.stem(x))), 1))  # type: ignore[no-any-return]

@@ -207,4 +207,4 @@ class ShiftedWindowAttentionV2(ShiftedWindowAttention):
     def scores(self, q: Tensor, k: Tensor) -> Tensor:
         """How each query matches each key."""
         cosines = F.normalize(q, dim=-1) @ F.normalize(k, dim=-1).transpose(-2, -1)
-        return cosines * self.logit_scale.clamp(max=math.log(100.0)).exp()  # type: ignore[no-any-return]
+        return cosines * self.logit_scale.clamp(max=math.log(100.0)).exp()

@@ -12,12 +12,14 @@ import sys
 from typing import Any
 
 from tests.models import zoo
+from tests.oracles.detection import shares
 
 
 def load_torchvision() -> Any:
-    """torchvision; where its compiled operators do not load, their schemas are declared in their place.
+    """torchvision; where its compiled operators do not load, two are written here and the others' schemas declared.
 
-    No model recorded here calls one of them, but torchvision's own import asks for them.
+    nms and roi_align are their definitions: torchvision's own way without compiled operators is another one, where a
+    box leaves the image. No model recorded here calls one of the others, but torchvision's own import asks for them.
     """
     torch = importlib.import_module("torch")
     try:
@@ -34,8 +36,36 @@ def load_torchvision() -> Any:
     for name in ("qnms", "roi_pool", "ps_roi_align", "ps_roi_pool", "deform_conv2d"):
         library.define(name + "(Tensor a) -> Tensor")
     module = importlib.import_module("torchvision")
+    pooling = sys.modules["torchvision.ops.roi_align"]
+    library.impl("nms", _nms, "CompositeImplicitAutograd")
+    library.impl("roi_align", _roi_align, "CompositeImplicitAutograd")
+    pooling._has_ops = sys.modules["torchvision.extension"]._has_ops = lambda: True
     module.declared_operators = library  # lives as long as the module does
     return module
+
+
+def _roi_align(x: Any, rois: Any, scale: float, rows: int, columns: int, ratio: int, aligned: bool) -> Any:
+    torch = importlib.import_module("torch")
+    out = [x[:0, :, :1, :1].expand(-1, -1, rows, columns)]  # of no box a gradient of zeros, as that of the operator
+    for image, *corners in rois.detach().tolist():
+        x1, y1, x2, y2 = (c * scale - (0.5 if aligned else 0.0) for c in corners)
+        down, right = (
+            torch.tensor(shares(*side, ratio, aligned), dtype=x.dtype)
+            for side in ((y1, y2, rows, x.shape[2]), (x1, x2, columns, x.shape[3]))
+        )
+        out.append((down @ x[int(image)] @ right.T)[None])
+    return torch.cat(out)
+
+
+def _nms(boxes: Any, scores: Any, iou_threshold: float) -> Any:
+    torch, ops = importlib.import_module("torch"), importlib.import_module("torchvision.ops")
+    order = scores.sort(stable=True, descending=True)[1]
+    overlaps = ops.box_iou(boxes, boxes)[order][:, order] > iou_threshold
+    kept: list[int] = []
+    for i in range(len(order)):
+        if not kept or not overlaps[kept, i].any():
+            kept.append(i)
+    return order[torch.tensor(kept, dtype=torch.int64)]
 
 
 def tests_of(family: str) -> Any:
@@ -64,7 +94,7 @@ def record(family: str) -> tuple[dict[str, Any], dict[str, Any]]:
         for key, entry in state.items():
             if key in arrays:
                 entry.copy_(torch.from_numpy(arrays[key]))
-        found = zoo.measure(model.train(case.train), torch.from_numpy(zoo.image(case)), torch.from_numpy)
+        found = zoo.measure(case, model.train(case.train), torch.from_numpy(zoo.image(case)), torch.from_numpy)
         cases[case.id] = found if hasattr(tests, "NAMES") else {**kept, **found}
     return models, cases
 

@@ -53,3 +53,11 @@ def test_scores_come_with_those_of_the_auxiliary_head_while_training():
         out = get_model("inception_v3", num_classes=4)(medtorch.zeros(2, 3, 299, 299))
     assert isinstance(out, InceptionOutputs)
     assert [tuple(x.shape) for x in out] == [(2, 4), (2, 4)]
+
+
+@NUMBERS
+def test_fresh_weights_of_the_auxiliary_head_spread_as_torchvisions_do():
+    head = get_model("inception_v3", num_classes=50).AuxLogits
+    spreads = {"conv0": 0.1, "conv1": 0.1}
+    assert {name: round(getattr(head, name).conv.weight.std().item(), 2) for name in spreads} == spreads
+    assert abs(head.fc.weight.std().item() - 0.001) < 1e-4

@@ -74,5 +74,7 @@ def test_unknown_names_arguments_and_weights_are_refused():
         get_model("resnet19")
     with pytest.raises(ArgumentError, match="got an unexpected keyword argument 'classes'"):
         get_model("lenet", classes=3)
+    with pytest.raises(ArgumentError, match=r"get_model: resnet18: .* got an unexpected keyword argument 'classes'"):
+        get_model("resnet18", classes=3)
     with pytest.raises(UnsupportedError, match="no weights come with medtorch; load a bundle"):
         get_model("resnet18", weights="DEFAULT")

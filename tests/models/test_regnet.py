@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from medtorch.models import get_model
 from tests.models import zoo
 from tests.models.record_zoo import load_torchvision
 from tests.models.zoo import Case
@@ -44,3 +45,10 @@ def test_outputs_and_gradients_are_those_recorded_from_torchvision(case):
 @pytest.mark.parametrize("case", zoo.params(CASES))
 def test_torchvisions_own_weights_load_and_give_its_outputs_and_gradients(case, needs_torch):
     zoo.check_torchvision(case, needs_torch, load_torchvision())
+
+
+@NUMBERS
+def test_fresh_biases_of_squeezing_convolutions_spread_as_torchvisions_do():
+    bias = get_model("regnet_y_400mf").trunk_output.block4[0].f.se.fc1.bias
+    bound = 440**-0.5  # of a uniform start: 1 / sqrt(inputs)
+    assert 0.5 * bound < bias.abs().max().item() <= bound
