@@ -24,15 +24,23 @@ from medtorch.core.graph.ir import Constant, Graph, Node, Value
 from medtorch.core.graph.ops import Activated, Arrange, LinearFused, ScaleShift
 from medtorch.core.graph.plan import Plan, planned_program
 from medtorch.core.graph.probe import probe_described
+from medtorch.core.graph.saved.checks import (
+    counts,
+    dense_strides,
+    fields_of,
+    leaves,
+    listed,
+    order_of_dims,
+    structure,
+    whole,
+)
 from medtorch.core.graph.saved.operations import DTYPES, op_from_data
-from medtorch.core.graph.saved.saving import FORMAT, KINDS, VERSION
-from medtorch.core.graph.structure import Group, Leaf, Plain, Structure
+from medtorch.core.graph.saved.saving import FORMAT, VERSION
 from medtorch.core.spec import Spec
 from medtorch.errors import FormatError, LimitError, MedtorchError
 
 Array = Any
 _CPU = device("cpu")
-_PLAIN = {"bool": bool, "int": int, "float": float, "str": str, "NoneType": type(None)}
 MOST_NODES, MOST_PLANS, MOST_BYTES = 100_000, 64, 1 << 34
 _RAISED = (
     *(MedtorchError, ValueError, TypeError, IndexError, KeyError, AttributeError),
@@ -50,12 +58,12 @@ def restore_plans(
 
     Raises    FormatError, LimitError
     """
-    head = _fields(data, "the plans", {"format", "version", "rewrites", "algorithms", "plans"})
+    head = fields_of(data, "the plans", {"format", "version", "rewrites", "algorithms", "plans"})
     if (head["format"], head["version"]) != (FORMAT, VERSION):
         raise FormatError(f"the plans: format {head['format']!r} {head['version']!r}, not {FORMAT} {VERSION}")
     if head["rewrites"] not in ("all", "none") or head["algorithms"] not in ALGORITHMS:
         raise FormatError("the plans: unknown rewrites or algorithms")
-    found = _listed(head["plans"], "the plans", MOST_PLANS)
+    found = listed(head["plans"], "the plans", MOST_PLANS)
     kept = {name: _frozen(array) for name, array in arrays.items()}
     compiled = Compiled(
         model, rewrites=head["rewrites"] == "all", plans=max(8, len(found)), poison=False, algorithms=head["algorithms"]
@@ -68,20 +76,20 @@ def restore_plans(
 
 def _restored(data: Any, arrays: Mapping[str, Array], where: str, most_bytes: int) -> tuple[Key, Plan]:
     names = {"arguments", "outputs_as", "inputs", "constants", "nodes", "outputs", "made"}
-    plan = _fields(data, where, names)
-    arguments, outputs_as = (_structure(plan[name], where) for name in ("arguments", "outputs_as"))
+    plan = fields_of(data, where, names)
+    arguments, outputs_as = (structure(plan[name], where) for name in ("arguments", "outputs_as"))
     specs: dict[Value, Spec] = {}
-    orders = [_input(one, specs, where) for one in _listed(plan["inputs"], where, 1000)]
+    orders = [_input(one, specs, where) for one in listed(plan["inputs"], where, 1000)]
     inputs = tuple(specs)
-    constants = dict(_constant(one, arrays, specs, where) for one in _listed(plan["constants"], where, MOST_NODES))
+    constants = dict(_constant(one, arrays, specs, where) for one in listed(plan["constants"], where, MOST_NODES))
     nodes = tuple(
         _node(one, specs, f"{where}, node {nr}", most_bytes)
-        for nr, one in enumerate(_listed(plan["nodes"], where, MOST_NODES))
+        for nr, one in enumerate(listed(plan["nodes"], where, MOST_NODES))
     )
-    outputs = tuple(_known(value, specs, where) for value in _listed(plan["outputs"], where, 1000))
+    outputs = tuple(_known(value, specs, where) for value in listed(plan["outputs"], where, 1000))
     if sum(spec.numel * spec.dtype.itemsize for spec in specs.values()) > most_bytes:
         raise LimitError(f"{where}: its values take more than {most_bytes} bytes")
-    if _leaves(arguments) != len(inputs) or _leaves(outputs_as) != len(outputs):
+    if leaves(arguments) != len(inputs) or leaves(outputs_as) != len(outputs):
         raise FormatError(f"{where}: inputs or outputs do not fit how they are nested")
     graph = Graph(inputs, constants, nodes, outputs, specs)
     kernels = kernels_for(_CPU)
@@ -92,7 +100,7 @@ def _restored(data: Any, arrays: Mapping[str, Array], where: str, most_bytes: in
         raise FormatError(f"{where}: {error}") from error
     kinds = [specs[value] for value in inputs]
     layouts = [
-        kind_of(kind.shape, kind.dtype.name, _strides(kind.shape, order, kind.dtype.itemsize))
+        kind_of(kind.shape, kind.dtype.name, dense_strides(kind.shape, order, kind.dtype.itemsize))
         for kind, order in zip(kinds, orders, strict=True)
     ]
     return (arguments, "cpu", *layouts), Plan(program, outputs_as, *_made(plan["made"], where), frozenset())
@@ -100,29 +108,20 @@ def _restored(data: Any, arrays: Mapping[str, Array], where: str, most_bytes: in
 
 def _input(data: Any, specs: dict[Value, Spec], where: str) -> tuple[int, ...]:
     """Enters an input; the order of its dims in memory."""
-    entry = _fields(data, f"{where}, input", {"value", "shape", "dtype", "order"})
-    shape = tuple(_whole(n, 1 << 31, where) for n in _listed(entry["shape"], where, 64))
+    entry = fields_of(data, f"{where}, input", {"value", "shape", "dtype", "order"})
+    shape = tuple(whole(n, 1 << 31, where) for n in listed(entry["shape"], where, 64))
     if not isinstance(entry["dtype"], str) or entry["dtype"] not in DTYPES:
         raise FormatError(f"{where}: no dtype {entry['dtype']!r}")
     _new(entry["value"], Spec(shape, DTYPES[entry["dtype"]], _CPU), specs, where)
-    return _order(entry["order"], len(shape), where)
-
-
-def _strides(shape: tuple[int, ...], order: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
-    """The steps of a dense array with the dims `order` from the longest step to the shortest."""
-    found, step = [0] * len(shape), itemsize
-    for dim in reversed(order):
-        found[dim] = step
-        step *= shape[dim]
-    return tuple(found)
+    return order_of_dims(entry["order"], len(shape), where)
 
 
 def _constant(data: Any, arrays: Mapping[str, Array], specs: dict[Value, Spec], where: str) -> tuple[Value, Constant]:
-    entry = _fields(data, f"{where}, constant", {"value", "tensor", "order"})
+    entry = fields_of(data, f"{where}, constant", {"value", "tensor", "order"})
     if not isinstance(entry["tensor"], str) or entry["tensor"] not in arrays:
         raise FormatError(f"{where}: no tensor {entry['tensor']!r} for a constant")
     array = arrays[entry["tensor"]]
-    order = _order(entry["order"], array.ndim, where)
+    order = order_of_dims(entry["order"], array.ndim, where)
     turned = array if order == tuple(range(array.ndim)) else _frozen(_turned(array, order))
     value = _new(entry["value"], Spec(turned.shape, dtypes.from_numpy(turned.dtype), _CPU), specs, where)
     return value, Constant(turned)
@@ -144,14 +143,14 @@ def _node(data: Any, specs: dict[Value, Spec], where: str, most_bytes: int) -> N
     if not isinstance(data, dict) or not {"inputs", "outputs"} <= set(data):
         raise FormatError(f"{where}: has no inputs or outputs")
     op = op_from_data({name: value for name, value in data.items() if name not in ("inputs", "outputs")}, where)
-    taken = [None if v is None else _known(v, specs, where) for v in _listed(data["inputs"], where, 10_000)]
+    taken = [None if v is None else _known(v, specs, where) for v in listed(data["inputs"], where, 10_000)]
     try:
         made = op.check(*(None if value is None else specs[value] for value in taken))
         _check_more(op, [None if value is None else specs[value] for value in taken])
     except _RAISED as error:
         raise FormatError(f"{where}: {error}") from error
     results = made if isinstance(made, tuple) else (made,)
-    names = _listed(data["outputs"], where, 100)
+    names = listed(data["outputs"], where, 100)
     if len(names) != len(results):
         raise FormatError(f"{where}: {op.name} makes {len(results)} values, not {len(names)}")
     for name, spec in zip(names, results, strict=True):
@@ -186,83 +185,19 @@ def _check_more(op: Any, taken: list[Spec | None]) -> None:
 def _made(data: Any, where: str) -> tuple[dict[str, int], int, Accuracy, Algorithms]:
     """What was found when the plan was made."""
     names = {"ops_captured", "rewrites", "bit_equal_on_example", "largest_on_example", "convolutions"}
-    entry = _fields(data, f"{where}, made", names | {"largest_from_direct_on_example"})
+    entry = fields_of(data, f"{where}, made", names | {"largest_from_direct_on_example"})
     largest, direct = entry["largest_on_example"], entry["largest_from_direct_on_example"]
     if not all(isinstance(n, (int, float)) and not isinstance(n, bool) for n in (largest, direct)):
         raise FormatError(f"{where}: an accuracy that is no number")
     if not isinstance(entry["bit_equal_on_example"], bool):
         raise FormatError(f"{where}: bit_equal_on_example is neither true nor false")
-    counts, convolutions = _counts(entry["rewrites"], where), _counts(entry["convolutions"], where)
+    rewrites, convolutions = (counts(entry[name], where) for name in ("rewrites", "convolutions"))
     accuracy = Accuracy(entry["bit_equal_on_example"], float(largest))
-    return counts, _whole(entry["ops_captured"], MOST_NODES, where), accuracy, Algorithms(convolutions, float(direct))
-
-
-def _counts(data: Any, where: str) -> dict[str, int]:
-    if not isinstance(data, dict) or len(data) > 100:
-        raise FormatError(f"{where}: no counts by name")
-    return {str(name): _whole(count, MOST_NODES, where) for name, count in data.items()}
-
-
-def _structure(data: Any, where: str, depth: int = 0) -> Structure:
-    if not isinstance(data, dict) or depth > 20:
-        raise FormatError(f"{where}: how inputs and outputs are nested is not told")
-    kind = data.get("is")
-    if kind == "tensor" and set(data) == {"is"}:
-        return Leaf()
-    if kind == "value" and set(data) == {"is", "value", "kind"} and _is_plain(data["value"], data["kind"]):
-        return Plain(data["value"], type(data["value"]))
-    if isinstance(kind, str) and kind in KINDS and set(data) == {"is", "keys", "parts"}:
-        parts = tuple(_structure(part, where, depth + 1) for part in _listed(data["parts"], where, 10_000))
-        keys = None if data["keys"] is None else tuple(_listed(data["keys"], where, 10_000))
-        named = issubclass(KINDS[kind], dict)
-        if named == (keys is not None) and (keys is None or (len(keys) == len(parts) and all(map(_is_text, keys)))):
-            return Group(KINDS[kind], keys, parts)
-    raise FormatError(f"{where}: how inputs and outputs are nested is not told")
-
-
-def _leaves(structure: Structure) -> int:
-    return (
-        1 if isinstance(structure, Leaf) else sum(map(_leaves, structure.parts)) if isinstance(structure, Group) else 0
-    )
-
-
-def _is_plain(value: Any, kind: Any) -> bool:
-    return isinstance(kind, str) and type(value) is _PLAIN.get(kind)
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str)
-
-
-def _fields(data: Any, where: str, names: set[str]) -> dict[str, Any]:
-    if not isinstance(data, dict) or set(data) != names:
-        raise FormatError(f"{where}: must have {', '.join(sorted(names))} and nothing else")
-    return data
-
-
-def _listed(data: Any, where: str, most: int) -> list[Any]:
-    if not isinstance(data, list):
-        raise FormatError(f"{where}: a list is missing")
-    if len(data) > most:
-        raise LimitError(f"{where}: a list of {len(data)}, more than {most}")
-    return data
-
-
-def _whole(value: Any, most: int, where: str) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= most:
-        raise FormatError(f"{where}: {value!r} is no whole number from 0 to {most}")
-    return value
-
-
-def _order(data: Any, ndim: int, where: str) -> tuple[int, ...]:
-    order = tuple(_whole(n, 64, where) for n in _listed(data, where, 64))
-    if sorted(order) != list(range(ndim)):
-        raise FormatError(f"{where}: {order} does not name each of {ndim} dims once")
-    return order
+    return rewrites, whole(entry["ops_captured"], MOST_NODES, where), accuracy, Algorithms(convolutions, float(direct))
 
 
 def _new(value: Any, spec: Spec, specs: dict[Value, Spec], where: str) -> Value:
-    number = _whole(value, 1 << 31, where)
+    number = whole(value, 1 << 31, where)
     if number in specs:
         raise FormatError(f"{where}: value {number} is made twice")
     specs[number] = spec
@@ -270,7 +205,7 @@ def _new(value: Any, spec: Spec, specs: dict[Value, Spec], where: str) -> Value:
 
 
 def _known(value: Any, specs: dict[Value, Spec], where: str) -> Value:
-    number = _whole(value, 1 << 31, where)
+    number = whole(value, 1 << 31, where)
     if number not in specs:
         raise FormatError(f"{where}: nobody made value {number}")
     return number
