@@ -37,7 +37,7 @@ def uniform_(
     self: Tensor, from_: float = 0.0, to: float = 1.0, *, generator: Streaming | None = None, **named: float
 ) -> Tensor:
     """Fill with numbers uniform on [from, to); the first may be given as `from` among a dict's keywords."""
-    a, b = float(named.pop("from", from_)), float(to)
+    a, b = named.pop("from", from_), to
     if named:
         raise ArgumentError(f"uniform_: unknown argument {next(iter(named))!r}")
     if a > b:

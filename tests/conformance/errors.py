@@ -1,6 +1,6 @@
 """medtorch on the wrong inputs of PyTorch's own operator database: it raises where PyTorch raises.
 
-    python -m tests.conformance.errors [PART OF A NAME]
+    python -m tests.conformance.errors [PART OF A NAME] [--json FILE]
 
 A wrong input holds if medtorch raises an error of PyTorch's builtin type for it (RuntimeError, TypeError, ValueError,
 IndexError). An operator counts if it counts in tests/conformance/operators.py by its name and has such inputs; inputs
@@ -16,12 +16,14 @@ import importlib
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 
 import medtorch
 from tests.conformance.operators import ELSEWHERE, called_by
+from tests.conformance.page import write_rows
 from tests.conformance.translate import Refused, flat, translated
 
 
@@ -83,11 +85,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("part", nargs="?", default="")
     torch.set_num_threads(1)
-    found = list(wrongs(parser.parse_args().part))
+    parser.add_argument("--json", type=Path, help="write the answers for the documentation's page")
+    chosen = parser.parse_args()
+    found = list(wrongs(chosen.part))
     print(f"wrong inputs: {sum(not w.gap for w in found)} of {len(found)}")
     for wrong in found:
         if wrong.gap:
             print(f"  {wrong.name}: {wrong.gap} | {wrong.text}")
+    if chosen.json is not None:
+        write_rows(chosen.json, [("wrong inputs", w.name, w.gap) for w in found])
 
 
 if __name__ == "__main__":

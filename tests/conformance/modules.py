@@ -1,6 +1,6 @@
 """medtorch's modules on the sample inputs of PyTorch's own module database.
 
-    python -m tests.conformance.modules [PART OF A NAME]
+    python -m tests.conformance.modules [PART OF A NAME] [--json FILE]
 
 A module counts if it is not lazy and takes no module as an argument. It holds if on every sample whose answer does not
 hang on a seed, in training and in evaluation, a module made with the same arguments has PyTorch's state_dict keys,
@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import importlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ import torch
 
 import medtorch
 from tests.conformance.operators import GRADIENTS, VALUES, Case, _cloned, _values_gap
+from tests.conformance.page import write_rows
 from tests.conformance.translate import Refused, flat, numbers, translated
 
 SEEDS = (1, 2)
@@ -153,11 +155,15 @@ def main() -> None:
     """Print the count and what does not hold."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("part", nargs="?", default="")
-    found = list(cases(parser.parse_args().part))
+    parser.add_argument("--json", type=Path, help="write the cases for the documentation's page")
+    chosen = parser.parse_args()
+    found = list(cases(chosen.part))
     print(f"nn: {sum(not c.gap for c in found)} of {len(found)}")
     for case in found:
         if case.gap:
             print(f"  {case.name}: {case.gap}")
+    if chosen.json is not None:
+        write_rows(chosen.json, [(c.family, c.name, c.gap) for c in found])
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """medtorch on the sample inputs of PyTorch's own operator database: which operators hold, family by family.
 
-    python -m tests.conformance.operators [PART OF A NAME] [--write docs/torch-surface.md]
+    python -m tests.conformance.operators [PART OF A NAME] [--json FILE]
 
 An operator case counts if PyTorch gives the same real, dense numbers for two seeds on all of its samples. It holds if
 on every sample medtorch gives the same structure, shapes and dtypes, the same float32 values within 2e-4 and the same
@@ -24,7 +24,7 @@ import numpy as np
 import torch
 
 import medtorch
-from tests.conformance.page import page
+from tests.conformance.page import write_rows
 from tests.conformance.translate import Refused, flat, numbers, translated
 
 ELSEWHERE = ("fft.", "special.", "sparse.", "signal.", "masked.", "_refs", "jiterator", "torch.", "ops.", "_")
@@ -229,10 +229,10 @@ def _gradients_gap(theirs_in: list[Any], ours_in: list[Any], wanted: list[Any], 
 
 
 def main() -> None:
-    """Print the counts and what does not hold; with --write, the page of the documentation too."""
+    """Print the counts and what does not hold."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("part", nargs="?", default="")
-    parser.add_argument("--write", type=Path)
+    parser.add_argument("--json", type=Path, help="write the cases for the documentation's page")
     chosen = parser.parse_args()
     found = list(cases(chosen.part))
     for family in sorted({c.family for c in found}):
@@ -242,8 +242,8 @@ def main() -> None:
     for case in found:
         if case.gap:
             print(f"  {case.name}: {case.gap}")
-    if chosen.write is not None:
-        chosen.write.write_text(page(found, torch.__version__), encoding="utf-8")
+    if chosen.json is not None:
+        write_rows(chosen.json, [(c.family, c.name, c.gap) for c in found])
 
 
 if __name__ == "__main__":

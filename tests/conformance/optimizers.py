@@ -1,6 +1,6 @@
 """medtorch's optimizers with the options of PyTorch's own optimizer database.
 
-    python -m tests.conformance.optimizers [PART OF A NAME]
+    python -m tests.conformance.optimizers [PART OF A NAME] [--json FILE]
 
 An optimizer counts if it takes dense gradients. It holds if with each of the database's options, over the same
 parameters and gradients, ten steps lead to PyTorch's parameters within 1e-6 (float64; a step size or a step count kept
@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import importlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ import torch
 
 import medtorch
 from tests.conformance.operators import Case
+from tests.conformance.page import write_rows
 from tests.conformance.translate import translated
 
 STEPS, CLOSE = 10, 1e-6
@@ -134,11 +136,15 @@ def main() -> None:
     """Print the count and what does not hold."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("part", nargs="?", default="")
-    found = list(cases(parser.parse_args().part))
+    parser.add_argument("--json", type=Path, help="write the cases for the documentation's page")
+    chosen = parser.parse_args()
+    found = list(cases(chosen.part))
     print(f"optim: {sum(not c.gap for c in found)} of {len(found)}")
     for case in found:
         if case.gap:
             print(f"  {case.name}: {case.gap}")
+    if chosen.json is not None:
+        write_rows(chosen.json, [(c.family, c.name, c.gap) for c in found])
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """The parameters of PyTorch's names and of medtorch's: same names, order and defaults.
 
-    python -m tests.conformance.signatures
+    python -m tests.conformance.signatures [--json FILE]
 
 PyTorch's side is read from Python signatures, and for compiled functions from the first line of their documentation.
 What only says where a result is put or kept (`out`, `layout`, `pin_memory`, ...) is left out: it is taken or refused by
@@ -18,9 +18,12 @@ import inspect
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
+
+from tests.conformance.page import write_rows
 
 LEFT_OUT = frozenset(
     {"self", "out", "layout", "pin_memory", "memory_format", "names", "device", "dtype", "requires_grad", "generator"}
@@ -134,7 +137,9 @@ def _gap(wanted: dict[str, Any], found: dict[str, Any]) -> str:
 
 def main() -> None:
     """Print the counts and what differs."""
-    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", type=Path, help="write the answers for the documentation's page")
+    chosen = parser.parse_args()
     torch.set_num_threads(1)
     found = list(compared())
     for room in ROOMS:
@@ -143,6 +148,8 @@ def main() -> None:
         for one in of_it:
             if one.gap:
                 print(f"  {one.name}: {one.gap}")
+    if chosen.json is not None:
+        write_rows(chosen.json, [(c.room, c.name, c.gap) for c in found])
 
 
 if __name__ == "__main__":

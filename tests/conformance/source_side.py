@@ -1,6 +1,8 @@
 """One side of the comparison: run the cases of a group with one `torch`, write what came out.
 
-    python -m tests.conformance.source_side (torch|medtorch) GROUP OUT.npz PATH... [--only NAME]
+    python -m tests.conformance.source_side (torch|medtorch) GROUP OUT PATH... [--only NAME]
+
+What came out of case N goes to OUT.N.npz, what there is to say of all to OUT.json.
 
 The side `medtorch` runs in a process where PyTorch cannot be imported.
 """
@@ -90,10 +92,11 @@ def main() -> None:
                     traceback.print_exc()
             notes[case.name]["seconds"] = round(time.monotonic() - start, 2)
             print(chosen.side, case.name, notes[case.name], flush=True)
+            np.savez(chosen.out.with_suffix(f".{len(notes)}.npz"), **arrays)
+            chosen.out.with_suffix(".json").write_text(json.dumps(notes))
+            arrays.clear()
     if chosen.side == "medtorch" and any(getattr(m, "__file__", None) is not None for m in _pytorchs()):
         raise SystemExit("PyTorch was imported")
-    np.savez(chosen.out, **arrays)
-    chosen.out.with_suffix(".json").write_text(json.dumps(notes))
 
 
 def _pytorchs() -> list[Any]:

@@ -1,6 +1,6 @@
 """Third-party source files, unmodified, under as_torch: which give PyTorch's outputs and gradients.
 
-    python -m tests.conformance.sources PATH... [--group NAME] [--write docs/...]
+    python -m tests.conformance.sources PATH... [--group NAME] [--json FILE]
 
 PATHs are folders that hold torchvision, monai, timm, segmentation_models_pytorch. Each group of cases runs in two
 processes, one with PyTorch, one in which PyTorch cannot be imported, with the same weights and inputs. A case holds if
@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
+from tests.conformance.page import write_rows
 
 GROUPS = {
     "torchvision": (
@@ -48,7 +50,7 @@ class Answer:
 
 def answers(group: str, folder: Path) -> Iterator[Answer]:
     """Compare what both sides wrote into a folder."""
-    sides = {side: _read(folder / f"{side}.npz") for side in ("torch", "medtorch")}
+    sides = {side: _read(folder, side) for side in ("torch", "medtorch")}
     notes = {side: json.loads((folder / f"{side}.json").read_text()) for side in sides}
     for name, note in notes["torch"].items():
         if note["error"]:
@@ -62,9 +64,12 @@ def answers(group: str, folder: Path) -> Iterator[Answer]:
             yield Answer(group, name, _gap(wanted, found, cast=group == "monai losses"))
 
 
-def _read(path: Path) -> Arrays:
-    with np.load(path) as file:
-        return dict(file)
+def _read(folder: Path, side: str) -> Arrays:
+    arrays: dict[str, np.ndarray] = {}
+    for path in sorted(folder.glob(f"{side}.*.npz")):
+        with np.load(path) as file:
+            arrays |= dict(file)
+    return arrays
 
 
 def _of(name: str, arrays: Arrays) -> Arrays:
@@ -107,7 +112,7 @@ def _allowed(part: str, wanted: Arrays) -> float:
 def run(group: str, paths: list[str], folder: Path) -> None:
     """Both processes of a group."""
     for side in ("torch", "medtorch"):
-        command = [sys.executable, "-m", "tests.conformance.source_side", side, group, folder / f"{side}.npz", *paths]
+        command = [sys.executable, "-m", "tests.conformance.source_side", side, group, folder / side, *paths]
         subprocess.run([str(part) for part in command], check=True, stdout=subprocess.DEVNULL)
 
 
@@ -137,7 +142,7 @@ def main() -> None:
                     print(f"  {answer.name}: {answer.gap}")
             all_of_them += counted
     if chosen.json is not None:
-        chosen.json.write_text(json.dumps([[a.group, a.name, a.gap] for a in all_of_them], indent=0))
+        write_rows(chosen.json, [(a.group, a.name, a.gap) for a in all_of_them])
 
 
 if __name__ == "__main__":
