@@ -953,6 +953,7 @@ _ROOMS = frozenset(
         "optim",
         "serialize",
         "serve",
+        "special",
         "training",
         "utils",
     }

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from medtorch.core.backends.reference.activation import ActivationKernels
+from medtorch.core.backends.reference.bessel import BesselKernels
 from medtorch.core.backends.reference.bits import BitKernels
 from medtorch.core.backends.reference.conv import ConvKernels
 from medtorch.core.backends.reference.elementwise import ElementwiseKernels
@@ -35,6 +36,7 @@ from medtorch.core.backends.reference.unfold import UnfoldKernels
 class ReferenceKernels(
     FusedKernels,
     ActivationKernels,
+    BesselKernels,
     BitKernels,
     ConvKernels,
     ElementwiseKernels,
