@@ -220,21 +220,22 @@ class TransformerEncoder(Module):
         output = src
         for layer in self.layers:
             output = layer(output, src_mask=mask, is_causal=bool(is_causal), src_key_padding_mask=src_key_padding_mask)
-        if src_key_padding_mask is not None and self._without_padding(src, mask, src_key_padding_mask):
-            output = output.masked_fill(_absent(src_key_padding_mask).unsqueeze(-1), 0)
+        if src_key_padding_mask is not None and self._may_skip_padding(src, mask):
+            output = output.masked_fill(self._skipped(src_key_padding_mask).unsqueeze(-1), 0)
         return output if self.norm is None else self.norm(output)
 
-    def _without_padding(self, src: Tensor, mask: Tensor | None, padding: Tensor) -> bool:
+    def _may_skip_padding(self, src: Tensor, mask: Tensor | None) -> bool:
         if not self.use_nested_tensor or self.training or src.ndim != 3 or mask is not None:
             return False
-        if is_grad_enabled() and (src.requires_grad or any(p.requires_grad for p in self.layers[0].parameters())):
-            return False
-        absent = _absent(padding)
-        return not self.mask_check or not bool((absent[:, :-1] & ~absent[:, 1:]).any().item())
+        recorded = src.requires_grad or any(p.requires_grad for p in self.layers[0].parameters())
+        return not (is_grad_enabled() and recorded)
 
-
-def _absent(padding: Tensor) -> Tensor:
-    return padding if padding.dtype is bool_ else padding == -math.inf
+    def _skipped(self, padding: Tensor) -> Tensor:
+        """Padded positions; with mask_check none at all unless padding is at the ends of all sequences."""
+        absent = padding if padding.dtype is bool_ else padding == -math.inf
+        if not self.mask_check:
+            return absent
+        return absent & ~(absent[:, :-1] & ~absent[:, 1:]).any()
 
 
 def _nests(layer: Module) -> bool:

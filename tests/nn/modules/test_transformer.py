@@ -117,6 +117,23 @@ def test_padded_positions_are_zero_in_inference_where_torch_skips_them(rng):
     assert not (unordered == 0).any().item()
 
 
+def test_a_compiled_encoder_skips_the_padding_that_the_encoder_skips(rng):
+    class Padded(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.encoder = nn.TransformerEncoder(nn.TransformerEncoderLayer(WIDTH, HEADS, 11, batch_first=True), 1)
+
+        def forward(self, x, padded):
+            return self.encoder(x, src_key_padding_mask=padded)
+
+    model, x = Padded().eval(), medtorch.tensor(rng.normal(size=(BATCH, SOURCE, WIDTH)).astype(np.float32))
+    padded = medtorch.tensor(PADDED)
+    compiled = medtorch.compile(model, x, padded)
+    with medtorch.no_grad():
+        for mask in (padded, padded.flip(1)):
+            np.testing.assert_allclose(compiled(x, mask).numpy(), model(x, mask).numpy(), atol=1e-6)
+
+
 def test_a_causal_mask_is_minus_infinity_above_the_diagonal():
     mask = nn.Transformer.generate_square_subsequent_mask(3)
     assert mask.tolist() == [[0, -math.inf, -math.inf], [0, 0, -math.inf], [0, 0, 0]]
