@@ -6,6 +6,7 @@ into it; the others copy, and a plan does not hand them any.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -83,7 +84,8 @@ class FusedKernels(ActivationKernels, ConvKernels, ElementwiseKernels, MatmulKer
         out: Array | None,
     ) -> Array:
         """x (..., I), weight (O, I). Leading dims become rows."""
-        y = self.matmul(x.reshape(-1, x.shape[-1]), weight.T).reshape(*x.shape[:-1], weight.shape[0])
+        rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
+        y = self.matmul(rows, weight.T).reshape(*x.shape[:-1], weight.shape[0])
         y = y if bias is None else self.add(y, bias)
         return self._finished(y, residual, activation, alpha, out)
 

@@ -117,3 +117,9 @@ def test_other_floating_dtypes_come_back_as_they_came(kind, rng):
 def test_an_unknown_activation_is_refused(rng):
     with pytest.raises(ArgumentError, match=r"^unknown activation 'gelu'; have none, relu, relu6, leaky_relu$"):
         KERNELS.activate(f32(rng, 2), "gelu", 0.0, None)
+
+
+def test_a_linear_layer_of_no_features_gives_its_bias():
+    weight, bias = np.zeros((4, 0), np.float32), np.arange(4, dtype=np.float32)
+    found = KERNELS.linear_fused(np.zeros((2, 3, 0), np.float32), weight, bias, None, "none", 0.0, None)
+    np.testing.assert_array_equal(found, np.broadcast_to(bias, (2, 3, 4)))
