@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -57,11 +57,9 @@ def embedding_bag(
     rows = embedding(numbers, weight, padding_idx, max_norm, norm_type, scale_grad_by_freq)
     if per_sample_weights is not None:
         rows = rows * per_sample_weights.reshape(-1, 1)
-    counted = np.ones(numbers.numel(), bool)
-    if padding_idx is not None:
-        counted = read(numbers) != padding_idx % weight.shape[0]
+    skipped = None if padding_idx is None else numbers == padding_idx % weight.shape[0]
     bags = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
-    return _reduced(rows, bags, counted, len(starts) - 1, mode)
+    return _reduced(rows, bags, skipped, len(starts) - 1, mode)
 
 
 def _check(input: Tensor, weight: Tensor, shares: Tensor | None, mode: str, scale_grad_by_freq: bool) -> None:
@@ -100,32 +98,34 @@ def _starts(input: Tensor, offsets: Tensor | None, include_last_offset: bool) ->
     return starts
 
 
-def _reduced(
-    rows: Tensor, bags: Numbers, counted: np.ndarray[Any, np.dtype[np.bool_]], count: int, mode: str
-) -> Tensor:
-    """One row a bag, of the rows that count."""
-    places = np.flatnonzero(counted)
-    kept, owners = rows.index_select(0, beside(rows, places)), bags[places]
+def _reduced(rows: Tensor, bags: Numbers, skipped: Tensor | None, count: int, mode: str) -> Tensor:
+    """One row a bag, of the rows that are not skipped."""
     if mode == "max":
-        return _largest(kept, owners, count)
-    total = rows.new_zeros((count, rows.shape[1])).index_add(0, beside(rows, owners), kept)
+        return _largest(rows, bags, skipped, count)
+    kept = rows if skipped is None else rows.masked_fill(skipped.unsqueeze(1), 0)
+    owners = beside(rows, bags)
+    total = rows.new_zeros((count, rows.shape[1])).index_add(0, owners, kept)
     if mode == "sum":
         return total
-    sizes = np.maximum(np.bincount(owners, minlength=count), 1)
-    return total / beside(rows, sizes).to(rows.dtype).unsqueeze(1)
+    ones = rows.detach().new_ones(len(bags))
+    sizes = rows.new_zeros(count).index_add(0, owners, ones if skipped is None else ones.masked_fill(skipped, 0))
+    return total / sizes.clamp(min=1).unsqueeze(1)
 
 
-def _largest(rows: Tensor, owners: Numbers, count: int) -> Tensor:
+def _largest(rows: Tensor, bags: Numbers, skipped: Tensor | None, count: int) -> Tensor:
     """The maximum of each bag; of equal rows the first gets the gradient."""
-    sizes = np.bincount(owners, minlength=count)
+    sizes = np.bincount(bags, minlength=count)
     width = int(sizes.max(initial=0))
     if not width:
         return rows.new_zeros((count, rows.shape[1]))
     there = np.arange(width) < sizes[:, None]
     places = np.zeros(there.shape, np.int64)
-    places[there] = np.arange(len(owners))
-    laid = rows.index_select(0, beside(rows, places.reshape(-1))).reshape(count, width, rows.shape[1])
-    laid = laid.masked_fill(beside(rows, ~there).unsqueeze(2), -math.inf)
-    empty = beside(rows, sizes == 0).unsqueeze(1)
-    chosen = laid.argmax(1, keepdim=True)
-    return laid.gather(1, chosen).squeeze(1).masked_fill(empty, 0)
+    places[there] = np.arange(len(bags))
+    chosen = beside(rows, places.reshape(-1))
+    absent = beside(rows, ~there)
+    if skipped is not None:
+        absent = absent | skipped.index_select(0, chosen).reshape(absent.shape)
+    laid = rows.index_select(0, chosen).reshape(count, width, rows.shape[1])
+    laid = laid.masked_fill(absent.unsqueeze(2), -math.inf)
+    best = laid.argmax(1, keepdim=True)
+    return laid.gather(1, best).squeeze(1).masked_fill(absent.all(1, keepdim=True), 0)

@@ -135,3 +135,11 @@ def test_the_layer_is_the_function_with_its_table_and_prints_as_torchs(table):
         nn.EmbeddingBag(5, 3, padding_idx=5)
     with pytest.raises(UnsupportedError, match="EmbeddingBag: sparse gradients are not supported"):
         nn.EmbeddingBag(5, 3, sparse=True)
+
+
+@pytest.mark.parametrize("mode", REDUCE)
+def test_a_compiled_bag_leaves_out_the_padding_of_each_call(mode, table):
+    layer = nn.EmbeddingBag.from_pretrained(medtorch.tensor(table.astype(np.float32)), mode=mode, padding_idx=3).eval()
+    compiled = medtorch.compile(layer, medtorch.tensor([[1, 2, 3], [4, 0, 1]]))
+    bags = [[3, 3, 1], [3, 3, 3], [0, 2, 3]]
+    np.testing.assert_allclose(compiled(medtorch.tensor(bags)).numpy(), expected(table, bags, mode, 3), rtol=1e-6)
