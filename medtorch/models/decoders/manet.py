@@ -20,6 +20,7 @@ from medtorch.models.decoders.parts import (
     SegmentationHead,
     SegmentationModel,
     check_widths,
+    squeezing,
 )
 from medtorch.nn import functional as F
 
@@ -46,16 +47,6 @@ class PABBlock(nn.Module):
         return self.out_conv(x + seen)  # type: ignore[no-any-return]
 
 
-def _squeeze(channels: int, few: int) -> nn.Sequential:
-    return nn.Sequential(
-        nn.AdaptiveAvgPool2d(1),
-        nn.Conv2d(channels, few, 1),
-        nn.ReLU(inplace=True),
-        nn.Conv2d(few, channels, 1),
-        nn.Sigmoid(),
-    )
-
-
 class MFABBlock(nn.Module):
     """Twice the size, channels weighted by what both sizes hold, beside what the encoder kept, two convolutions."""
 
@@ -73,8 +64,8 @@ class MFABBlock(nn.Module):
             Conv2dReLU(in_channels, in_channels, 3, 1, use_norm), Conv2dReLU(in_channels, skip_channels, 1, 0, use_norm)
         )
         few = max(1, skip_channels // reduction)
-        self.SE_ll = _squeeze(skip_channels, few)
-        self.SE_hl = _squeeze(skip_channels, few)
+        self.SE_ll = squeezing(skip_channels, few)
+        self.SE_hl = squeezing(skip_channels, few)
         self.conv1 = Conv2dReLU(2 * skip_channels, out_channels, 3, 1, use_norm)
         self.conv2 = Conv2dReLU(out_channels, out_channels, 3, 1, use_norm)
         self.interpolation_mode = interpolation_mode

@@ -50,19 +50,23 @@ class Conv2dReLU(nn.Sequential):
         super().__init__(conv, norm, nn.ReLU(inplace=True))
 
 
+def squeezing(channels: int, few: int) -> nn.Sequential:
+    """A weight in [0, 1] for each channel, that the whole image decides."""
+    return nn.Sequential(
+        nn.AdaptiveAvgPool2d(1),
+        nn.Conv2d(channels, few, 1),
+        nn.ReLU(inplace=True),
+        nn.Conv2d(few, channels, 1),
+        nn.Sigmoid(),
+    )
+
+
 class SCSEModule(nn.Module):
     """Each channel times a weight that the whole image decides, plus each pixel times one that its channels decide."""
 
     def __init__(self, in_channels: int, reduction: int = 16) -> None:
         super().__init__()
-        few = in_channels // reduction
-        self.cSE = nn.Sequential(
-            nn.AdaptiveAvgPool2d(1),
-            nn.Conv2d(in_channels, few, 1),
-            nn.ReLU(inplace=True),
-            nn.Conv2d(few, in_channels, 1),
-            nn.Sigmoid(),
-        )
+        self.cSE = squeezing(in_channels, in_channels // reduction)
         self.sSE = nn.Sequential(nn.Conv2d(in_channels, 1, 1), nn.Sigmoid())
 
     def forward(self, x: Tensor) -> Tensor:
