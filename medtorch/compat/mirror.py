@@ -26,7 +26,16 @@ _OWN = "medtorch.compat.torch"
 _NOT_TORCHS = frozenset(
     {
         *("backend_info", "cli", "compat", "core", "data", "errors", "load_bundle", "metrics", "models"),
-        *("save_bundle", "serialize", "serve", "training", "_version"),
+        *(
+            "cpu_algorithms",
+            "get_cpu_algorithms",
+            "save_bundle",
+            "serialize",
+            "serve",
+            "set_cpu_algorithms",
+            "training",
+        ),
+        "_version",
     }
 )
 """What medtorch has at its top and PyTorch has not."""
@@ -66,7 +75,7 @@ class Mirror(ModuleType):
     def _member(self, source: ModuleType, name: str) -> Any:
         if name.startswith("__") and name not in getattr(source, "__all__", ()):
             return _ABSENT
-        if self.__name__ == TORCH and name in _NOT_TORCHS:
+        if name == "annotations" or (self.__name__ == TORCH and name in _NOT_TORCHS):
             return _ABSENT
         if source.__name__.startswith(_OWN) and name not in getattr(source, "__all__", ()):
             return _ABSENT
