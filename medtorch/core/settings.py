@@ -84,15 +84,11 @@ def get_default_device() -> device:
 def set_default_device(device: Any) -> None:
     """Raises UnsupportedError for any other device than the CPU."""
     if device is not None and as_device(device).type != "cpu":
-        raise UnsupportedError(
-            f"set_default_device: {device}: tensors are made on the CPU unless device= says otherwise"
-        )
+        raise UnsupportedError(f"set_default_device: {device}: without device=, tensors are made on the CPU")
 
 
 def set_default_tensor_type(t: Any) -> None:
     """The default dtype by a type's name. Raises UnsupportedError for types of CUDA tensors."""
     if isinstance(t, str) and t.startswith("torch.cuda."):
-        raise UnsupportedError(
-            f"set_default_tensor_type: {t}: tensors are made on the CPU unless device= says otherwise"
-        )
+        raise UnsupportedError(f"set_default_tensor_type: {t}: without device=, tensors are made on the CPU")
     set_default_dtype(as_dtype(getattr(t, "dtype", t)))
