@@ -79,6 +79,7 @@ def test_any_order_of_memory_gives_the_same_bits(widest, rng, name, algorithms):
     assert same_bits(conv(widest, algorithms, x[:, :, ::-1][:, :, ::-1], weight, bias, padding), plain)
 
 
+@pytest.mark.requirement("REQ-F-OPS-321")
 @pytest.mark.parametrize(
     ("inputs", "outputs", "size", "fast_by"),
     [(16, 16, 12, "winograd2"), (64, 64, 56, "winograd4"), (256, 256, 14, "winograd4"), (512, 512, 8, "winograd2")],
@@ -122,6 +123,7 @@ def test_planes_of_a_volume_are_computed_as_images(sets, rng):
             assert same_bits(y[:, :, z], flat)
 
 
+@pytest.mark.requirement("REQ-F-OPS-322")
 @pytest.mark.parametrize("algorithms", ["default", "fast"])
 @pytest.mark.parametrize("spoilt", [np.nan, np.inf, 3e38])
 def test_an_image_whose_sums_overflow_is_computed_directly(sets, rng, algorithms, spoilt):
@@ -142,6 +144,7 @@ def test_a_residual_may_lie_where_the_result_goes(widest, rng):
     assert same_bits(widest.conv_fused(x, weight, bias, residual, *places, residual), expected)
 
 
+@pytest.mark.requirement("REQ-F-OPS-320")
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -174,6 +177,7 @@ def test_the_choice_follows_from_the_shape_of_one_image(widest, reference, chang
     assert reference.conv_algorithm(**(given | change)) == "direct"
 
 
+@pytest.mark.requirement("REQ-F-OPS-320")
 def test_a_thread_s_choice_goes_before_the_process_s():
     seen = {}
     assert medtorch.get_cpu_algorithms() == "default"
@@ -192,6 +196,7 @@ def test_a_thread_s_choice_goes_before_the_process_s():
     assert seen == {"other": "direct", "here": "fast", "inner": "default", "after": "direct"}
 
 
+@pytest.mark.requirement("REQ-F-OPS-320")
 @pytest.mark.parametrize("wrong", ["winograd", "", None, 2])
 def test_other_names_are_refused(wrong):
     for name, function in (("set_cpu_algorithms", medtorch.set_cpu_algorithms), ("cpu_algorithms", _enter)):

@@ -14,11 +14,18 @@ constexpr Index fewest_channels = 16, fewest_results = 36;
 // Few channels make short rows of the kernel. In a copy with its border written out a row of the kernel is one stretch of
 // memory: (kernel width) x (channels) inputs of a kernel one place wide. The sums keep their order.
 bool joins_rows(const ConvShape& s) {
-  return s.groups == 1 && s.inputs < 8 && s.kernel[2] > 1 && s.dilation[2] == 1 && s.inputs * s.kernel[2] <= 64;
+  const bool few = s.inputs < 8 || (s.inputs == 16 && s.stride[2] == 1);
+  return few && s.groups == 1 && s.taps() > 0 && s.kernel[2] > 1 && s.dilation[2] == 1 && s.inputs * s.kernel[2] <= 64;
+}
+
+// A copy with its border written out is worth its time where every number would be copied many times otherwise, into windows.
+bool pads(const ConvShape& s) {
+  return s.groups == 1 && (s.inputs == 32 || s.inputs == 64) && s.stride[2] == 1 && s.taps() >= 9 && s.taps() <= 64 && s.kernel[2] > 1;
 }
 
 // Reads the images so and tells the shape that `run` sees then.
-ConvShape join_rows(const KernelSet& set, const ImageCopy& images, ConvShape s, Images& x) {
+ConvShape with_border(const KernelSet& set, const ImageCopy& images, const ConvShape& given, Images& x) {
+  ConvShape s = given;
   ImageCopy c = images;
   for (int d = 0; d < 3; ++d) {
     const Index reach = (s.count[d] - 1) * s.stride[d] + (s.kernel[d] - 1) * s.dilation[d] + 1;
@@ -32,20 +39,21 @@ ConvShape join_rows(const KernelSet& set, const ImageCopy& images, ConvShape s, 
     s.size[d] = x.size[d];
     s.x_stride[d] = x.stride[d];
   }
+  s.stretches = true;
+  if (!joins_rows(given)) return s;
   s.size[2] -= s.kernel[2] - 1;
   s.inputs *= s.kernel[2];
   s.kernel[2] = 1;
-  s.stretches = true;
   return s;
 }
 
 void run(const KernelSet& set, const ConvTable& table, const Convolution& c, unsigned char* unsure) {
   Images x;
   ConvShape s = c.shape;
-  const bool joined = &table == &set->conv && joins_rows(s);
-  if (joined) {
+  const bool copied = &table == &set->conv && (joins_rows(s) || pads(s));
+  if (copied) {
     describe_images(c.x, x);
-    s = join_rows(set, c.x, s, x);
+    s = with_border(set, c.x, s, x);
   } else {
     read_images(set, c.x, x);
     s.x_image = x.image;
@@ -57,7 +65,7 @@ void run(const KernelSet& set, const ConvTable& table, const Convolution& c, uns
   const int threads = thread_count();
   std::optional<Scratch> packed;
   ConvWeights weights{c.packed, c.weight};
-  if (weights.packed == nullptr && (joined || !table.packs_itself(s, threads))) {
+  if (weights.packed == nullptr && (copied || !table.packs_itself(s, threads))) {
     packed.emplace(table.packed_size(c.shape));
     table.pack(c.shape, c.weight, packed->data());
     weights.packed = packed->data();

@@ -51,21 +51,6 @@ void copy_window(const ConvShape& s, const Blocks& blocks, const float* image, c
   }
 }
 
-// The same where rows of the kernel are stretches of memory inside of the image.
-void copy_stretches(const ConvShape& s, const Blocks& blocks, const float* image, const Index (&start)[3], float* to, Index step) noexcept {
-  const float* from = image + start[0] * s.x_stride[0] + start[1] * s.x_stride[1] + start[2] * s.x_stride[2];
-  Index in_block = 0;
-  for (Index a = 0; a < s.kernel[0]; ++a)
-    for (Index b = 0; b < s.kernel[1]; ++b) {
-      const float* row = from + a * s.dilation[0] * s.x_stride[0] + b * s.dilation[1] * s.x_stride[1];
-      copy_floats(row, s.inputs, to + in_block);
-      if ((in_block += s.inputs) + s.inputs > blocks.unit) {
-        in_block = 0;
-        to += step;
-      }
-    }
-}
-
 struct Windows {
   const ConvShape& s;
   const Dense& d;
@@ -77,8 +62,7 @@ struct Windows {
       const Index start[3] = {place[0] * s.stride[0] - s.before[0], place[1] * s.stride[1] - s.before[1], place[2] * s.stride[2] - s.before[2]};
       at[row + i] = place[0] * s.y_stride[0] + place[1] * s.y_stride[1] + place[2] * s.y_stride[2];
       float* to = left + (row + i) * d.blocks.width;
-      if (s.stretches) copy_stretches(s, d.blocks, image, start, to, d.block_step());
-      else copy_window(s, d.blocks, image, start, to, d.block_step());
+      copy_window(s, d.blocks, image, start, to, d.block_step());
       if (++place[2] == s.count[2]) {
         place[2] = 0;
         if (++place[1] == s.count[1]) {

@@ -83,7 +83,7 @@ void pack_x(const ConvShape& s, const Plan& p, const float* image, float* to) no
   const Index blocks = p.joined ? 1 : p.x_blocks, lines = p.padded.size[0] * p.padded.size[1], length = p.padded.size[2] * p.x_width;
   parallel(groups * blocks * lines, most<Index>(1, 8192 / (length + 1)), [&](Index begin, Index end) {
     for (Index at = begin; at < end; ++at) {
-      const Index line = at % lines, block = at / lines % blocks, group = at / lines / blocks, first = block * p.x_width;
+      const Index block = at % blocks, line = at / blocks % lines, group = at / blocks / lines, first = block * p.x_width;
       const Index z = line / p.padded.size[1] - p.padded.before[0], y = line % p.padded.size[1] - p.padded.before[1];
       float* row = to + (group * blocks + block) * p.padded.pixels * p.x_width + line * length;
       if (z < 0 || z >= s.size[0] || y < 0 || y >= s.size[1]) {
@@ -104,7 +104,7 @@ void pack_dy(const ConvShape& s, const Plan& p, const float* image, float* to) n
   const Index lines = s.count[0] * s.count[1], length = s.count[2] * p.dy_width;
   parallel(groups * p.dy_blocks * lines, most<Index>(1, 8192 / (length + 1)), [&](Index begin, Index end) {
     for (Index at = begin; at < end; ++at) {
-      const Index line = at % lines, block = at / lines % p.dy_blocks, group = at / lines / p.dy_blocks, first = block * p.dy_width;
+      const Index block = at % p.dy_blocks, line = at / p.dy_blocks % lines, group = at / p.dy_blocks / lines, first = block * p.dy_width;
       const float* from = image + group * s.outputs + first + line / s.count[1] * s.y_stride[0] + line % s.count[1] * s.y_stride[1];
       copy_channels(from, s.y_stride[2], s.count[2], least(p.dy_width, channels - first), p.dy_width,
                     to + (group * p.dy_blocks + block) * p.dy_block + line * length);

@@ -1,5 +1,5 @@
-// Convolutions of few channels: a row of the kernel is one stretch of memory of the image, and windows side by side lie at one distance,
-// so products read the image where it is.
+// Convolutions of images with their border written out: windows side by side lie at one distance, so products read the image where it
+// is. Of few channels a row of the kernel is one stretch of memory, else a place.
 #pragma once
 
 #include "../parallel.hpp"
@@ -48,6 +48,9 @@ inline const Stretch* stretches_of(Index distance, bool wide) noexcept {
     case 4: return wide ? StretchesOf<4>::wide.of : StretchesOf<4>::narrow.of;
     case 6: return wide ? StretchesOf<6>::wide.of : StretchesOf<6>::narrow.of;
     case 8: return wide ? StretchesOf<8>::wide.of : StretchesOf<8>::narrow.of;
+    case 16: return wide ? StretchesOf<16>::wide.of : StretchesOf<16>::narrow.of;
+    case 32: return wide ? StretchesOf<32>::wide.of : StretchesOf<32>::narrow.of;
+    case 64: return wide ? StretchesOf<64>::wide.of : StretchesOf<64>::narrow.of;
     default: return nullptr;
   }
 }
@@ -62,7 +65,8 @@ inline void run_stretches(const ConvShape& s, const float* x, const float* packe
   const Index lines = s.count[0] * s.count[1], parts = divide_up(s.count[2], product_rows);
   Index stretch_at[most_stretches], y_at[product_rows];
   for (Index t = 0; t < taps; ++t)
-    stretch_at[t] = t / s.kernel[1] * s.dilation[0] * s.x_stride[0] + t % s.kernel[1] * s.dilation[1] * s.x_stride[1];
+    stretch_at[t] = t / s.kernel[2] / s.kernel[1] * s.dilation[0] * s.x_stride[0] + t / s.kernel[2] % s.kernel[1] * s.dilation[1] * s.x_stride[1] +
+                    t % s.kernel[2] * s.dilation[2] * s.x_stride[2];
   for (Index i = 0; i < product_rows; ++i) y_at[i] = i * s.y_stride[2];
   parallel(s.n * lines, most<Index>(1, (1 << 17) / (s.count[2] * s.terms() * s.outputs + 1)), [&](Index begin, Index end) {
     alignas(64) float totals[product_rows * panel];
