@@ -16,7 +16,7 @@ struct ConvShape {
   Index n, groups, inputs, outputs;
   Index size[3], count[3], kernel[3], stride[3], before[3], dilation[3];
   Index x_image, x_stride[3], y_image, y_stride[3];
-  bool stretches;  // all windows are inside of the image, and so are those of neighbours at one distance
+  bool stretches;  // all windows are inside of the image
 
   Index taps() const noexcept { return kernel[0] * kernel[1] * kernel[2]; }
   Index pixels() const noexcept { return count[0] * count[1] * count[2]; }
