@@ -157,10 +157,26 @@ def op_tangents(op: Op, tensors: Sequence[Any], outputs: Sequence[Tensor], tange
         ]
         found = op(*directions)
         return found if isinstance(found, tuple) else (found,)
+    if op.tangents == "bilinear":
+        return (_product_rule(op, tensors, outputs[0], tangents),)
     if op.tangents == "diagonal" and not tensors[0].dtype.is_complex:
         (direction,) = tangents
         return (_pulled(op, tensors, outputs, [direction], (True,))[0],)
     return _by_two_vjps(op, tensors, outputs, tangents)
+
+
+def _product_rule(op: Op, tensors: Sequence[Any], output: Tensor, tangents: Tangents) -> Tensor | None:
+    """op(da, b) + op(a, db) + dbias."""
+    a, b, rest = tensors[0], tensors[1], [None] * (len(tensors) - 2)
+    parts = [op(tangents[0], b, *rest)] if tangents[0] is not None else []
+    parts += [op(a, tangents[1], *rest)] if tangents[1] is not None else []
+    if rest and tangents[2] is not None:
+        across = (1, -1, *(1,) * (output.ndim - 2))
+        parts.append(tangents[2].reshape(across).expand(output.shape))
+    total = parts[0]
+    for part in parts[1:]:
+        total = total + part
+    return total  # type: ignore[no-any-return]
 
 
 def _by_two_vjps(op: Op, tensors: Sequence[Any], outputs: Sequence[Tensor], tangents: Tangents) -> Tangents:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from medtorch.core.ops.op import Array, Op, Promotion, require, sum_to
+from medtorch.core.ops.op import Array, Op, Promotion, Tangents, require, sum_to
 from medtorch.core.shapes import broadcast_shapes
 from medtorch.core.spec import Spec, describe
 from medtorch.errors import ArgumentError, DtypeError, ShapeError
@@ -80,6 +80,7 @@ class Sub(Binary):
 class Mul(Binary):
     """Math      y = a b;  da = b dy;  db = a dy"""
 
+    tangents: ClassVar[Tangents] = "bilinear"
     takes_complex = True
 
     uses: ClassVar[dict[str, tuple[int, ...]]] = {"a": (1,), "b": (0,)}

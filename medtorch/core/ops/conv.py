@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from medtorch.core.autocasting import narrow
 from medtorch.core.dtypes import int64
-from medtorch.core.ops.op import Array, Op, require
+from medtorch.core.ops.op import Array, Op, Tangents, require
 from medtorch.core.shapes import Shape
 from medtorch.core.spec import Spec
 from medtorch.core.windows import Pads, batched, both_sides, numbers, reach, same_padding, window_outputs
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class _Convolution(Op):
     """What the three have in common; each field but `groups` has one entry a spatial dim."""
+
+    tangents: ClassVar[Tangents] = "bilinear"
 
     stride: Shape
     padding: Pads

@@ -8,11 +8,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from medtorch.core.autocasting import narrow, unchanged, wide
 from medtorch.core.dtypes import bool_, int64
-from medtorch.core.ops.op import Array, Op, require, sum_to
+from medtorch.core.ops.op import Array, Op, Tangents, require, sum_to
 from medtorch.core.shapes import broadcast_shapes, normalize_dims
 from medtorch.core.spec import Spec, describe
 from medtorch.errors import ArgumentError, DtypeError, ShapeError
@@ -40,6 +40,7 @@ class Matmul(Op):
     Source    semantics of torch.matmul
     """
 
+    tangents: ClassVar[Tangents] = "bilinear"
     takes_complex = True
 
     def check(self, a: Spec, b: Spec) -> Spec:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 Array = Any  # the array type of whichever backend runs: numpy.ndarray or cupy.ndarray
 
 Promotion = Literal["together", "float", "none"]
-Tangents = Literal["", "linear", "diagonal"]
+Tangents = Literal["", "linear", "bilinear", "diagonal"]
 Specs = Spec | tuple[Spec, ...]
 
 
@@ -49,7 +49,8 @@ class Op:
     takes_complex: ClassVar[bool] = False
     """Whether complex numbers may come in. A gradient of complex numbers is dL/dRe + i dL/dIm, as in torch."""
     tangents: ClassVar[Tangents] = ""
-    """What forward mode may rely on: the op is linear in all its inputs together; each number of its one output
+    """What forward mode may rely on: the op is linear in all its inputs together; linear in
+    its first two each, and a third, if there is one, is a bias of the channels that is added; each number of its one output
     depends on the same number of its one input alone; or neither."""
     wants: ClassVar[tuple[str, ...]] = ()
     inputs: ClassVar[tuple[str, ...]] = ()
