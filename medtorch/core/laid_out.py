@@ -19,6 +19,7 @@ import numpy as np
 from medtorch.core import shapes
 from medtorch.core.backends import kernels_for
 from medtorch.core.devices import CPU
+from medtorch.core.modes import STATE
 from medtorch.core.spec import describe
 from medtorch.errors import ModifiedError, UnsupportedError
 
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
 
 
 def can_move(tensor: Tensor) -> bool:
-    """Whether no other tensor or array was made over this one's memory."""
-    return tensor._base is None and not tensor._shared
+    """Whether no other tensor or array was made over this one's memory, and no compiler follows its array."""
+    return tensor._base is None and not tensor._shared and STATE.capture is None
 
 
 def put_in_order(tensor: Tensor) -> None:

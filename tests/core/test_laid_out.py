@@ -48,6 +48,21 @@ def test_a_convolution_flattens_by_view(rng):
     assert medtorch.equal(y.view(2, -1), y.reshape(2, -1))
 
 
+def test_a_model_that_flattens_by_view_can_be_compiled(rng):
+    class Net(medtorch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.fc = medtorch.nn.Conv2d(3, 4, 3), medtorch.nn.Linear(36, 2)
+
+        def forward(self, x):
+            y = medtorch.nn.functional.max_pool2d(self.conv(x).relu(), 2)
+            return self.fc(y.view(-1, 36))
+
+    net = Net().eval()
+    x = medtorch.from_numpy(rng.standard_normal((2, 3, 8, 8), dtype=np.float32))
+    assert medtorch.allclose(medtorch.compile(net, x)(x), net(x), atol=1e-6)
+
+
 @pytest.mark.parametrize("look", [Tensor.detach, lambda x: x[:], lambda x: x.data])
 def test_of_a_tensor_that_others_look_at_the_view_is_a_copy_that_cannot_be_changed(look, channels_inside):
     other = look(channels_inside)
