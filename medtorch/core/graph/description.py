@@ -17,9 +17,12 @@ from medtorch.core.graph.ops import Activated
 from medtorch.core.graph.probe import Seen
 from medtorch.core.graph.recording import Touch, jobs_are_all, listening, touches
 from medtorch.core.kernels import Kernels
+from medtorch.core.ops.loss import BinaryCrossEntropy
 from medtorch.core.ops.shape import Cat
 
 Array = Any
+_REFUSING = (BinaryCrossEntropy,)
+"""Ops whose kernels look at the numbers and refuse some: jobs would not."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,7 @@ class Description:
 
     def _step(self, nr: int, node: Node, taken: list[Array | None]) -> list[Array] | None:
         """What the node makes, its jobs written down; None where it must run from Python."""
-        if nr not in self._seen.native:
+        if nr not in self._seen.native or isinstance(node.op, _REFUSING):
             return None
         out = self._given(node.outputs[0])
         with listening(self.recorder):

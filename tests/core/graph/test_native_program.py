@@ -11,6 +11,7 @@ import medtorch
 from medtorch import nn
 from medtorch.core import backends
 from medtorch.core.graph.recording import Span, Touch, jobs_are_all, span_of
+from medtorch.nn import functional as F
 from tests.core.backends.cpu.conftest import native, sets
 from tests.core.graph.models import eager, gap, image, tensor, zoo
 
@@ -176,6 +177,14 @@ def test_every_activation_ends_a_sum(activation):
     a, b = image((2, 3, 5), seed=3) * 5, image((3, 1), seed=4)
     assert plan_of(compiled)["steps"] == 1
     assert gap(compiled(a, b), eager(lambda: activation(a + b))) == 0
+
+
+def test_a_kernel_that_refuses_numbers_still_does():
+    target = tensor([0.0, 1.0])
+    compiled = medtorch.compile(lambda x: F.binary_cross_entropy(x * 1, target), tensor([0.25, 0.5]), rewrites="none")
+    assert plan_of(compiled)["python_steps"] == {"binary_cross_entropy": 1}
+    with pytest.raises(medtorch.errors.ArgumentError):
+        compiled(tensor([0.25, 1.5]))
 
 
 # -- what jobs do to memory --------------------------------------------------------------------------------------------
