@@ -27,6 +27,7 @@ class Case:
     shapes: tuple[tuple[int, ...], ...]
     gradients: bool = True
     prepare: Callable[..., Any] | None = None
+    exact: bool = False  # in float64 alone, where the order of nearly equal scores decides
     damped: tuple[str, ...] = ()  # parts of names whose weights are a hundredth, where scores would all be 1 else
 
 
@@ -81,6 +82,10 @@ def outcome(case: Case) -> dict[str, np.ndarray]:
         if model.state_dict():
             give_weights(model, case.damped)
         model.eval()
+        if case.exact:
+            model.double()
+    if case.exact:
+        inputs = [_double(x) for x in inputs]
     with torch.no_grad():
         found = [x for x in flat(model(*inputs)) if x is not None]
     arrays = {f"out{i}": _array(x) for i, x in enumerate(found)}
