@@ -6,7 +6,7 @@ Requires  REQ-F-CMP-007
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from medtorch.core.algorithms import cpu_algorithms, get_cpu_algorithms
@@ -43,7 +43,9 @@ def chosen_algorithms(graph: Graph, kernels: Kernels, arrays: list[Array], answe
             counts[name if x.dtype is float32 else "direct"] += 1
     if set(counts) <= {"direct"}:
         return Algorithms(dict(counts), 0.0)
+    # Views of the constants: what is packed of them for this one pass is not kept.
+    passing = {value: replace(constant, array=constant.array[...]) for value, constant in graph.constants.items()}
     with cpu_algorithms("direct"):
-        direct = probe(graph, kernels, arrays).answers
+        direct = probe(replace(graph, constants=passing), kernels, arrays).answers
     gaps = [largest_gap(one, other) for one, other in zip(answers, direct, strict=True)]
     return Algorithms(dict(sorted(counts.items())), max(gaps, default=0.0))

@@ -73,13 +73,16 @@ def make_plan(
     found = rewrite(captured.graph) if rewrites else Rewritten(captured.graph, {})
     graph, kernels = pool.frozen(found.graph), kernels_for(place)
     pool.lend_packed(graph, kernels)
+    _let_go(kernels)
     seen = probe(graph, kernels, arrays)
     accuracy = compare(list(seen.answers), captured.answers, exact=not rewrites)
+    _let_go(kernels)
     checked = planned_program(graph, kernels, seen, place, poison=True, keep=keep)
     pool.keep_packed(graph, kernels)
     _check(checked, arrays, seen.answers, "when values share memory")
     others = [other_numbers(array) for array in arrays]
     _check(checked, others, probe(graph, kernels, others).answers, "for other numbers")
+    _let_go(kernels)
     program = checked if poison else checked.without_poison()
     state = frozenset(id(c.array) for c in captured.graph.constants.values() if c.name is not None)
     chosen = chosen_algorithms(graph, kernels, arrays, seen.answers)
@@ -94,6 +97,12 @@ def planned_program(
     if kernels.native is None:
         return Program(graph, kernels, seen, layout, poison=poison)
     return NativeProgram(graph, kernels, seen, layout, poison=poison, keep=keep)
+
+
+def _let_go(kernels: Kernels) -> None:
+    """Give back what the last pass needed: the next ones need other sizes, and the highest point of all counts."""
+    if kernels.native is not None:
+        kernels.native.trim_memory()
 
 
 def _check(program: Program | NativeProgram, arrays: list[Array], wanted: tuple[Array, ...], when: str) -> None:
