@@ -9,7 +9,7 @@
 
     python -m medtorch.compat train.py --epochs 2
 
-Requires  REQ-F-CMP-001
+Requires  REQ-F-CPT-001
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 The script runs as __main__, with its folder first on sys.path and its own sys.argv. Its exit code is this one's.
 
-Requires  REQ-F-CMP-001
+Requires  REQ-F-CPT-001
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Import a module that is named by its place on the disk.
 
-Requires  REQ-F-CMP-001
+Requires  REQ-F-CPT-001
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ version numbers, names that are there to be refused) and medtorch.a.b, the first
 `torch.a.b` if there is one of the two. A name that neither has is an UnsupportedNameError, hence an AttributeError, and
 an ImportError in `from torch.a.b import name`.
 
-Requires  REQ-F-CMP-001, REQ-F-CMP-003
+Requires  REQ-F-CPT-001, REQ-F-CPT-003
 """
 
 from __future__ import annotations

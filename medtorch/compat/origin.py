@@ -1,6 +1,6 @@
 """Which modules of a process are tied to a `torch`, and how modules are set aside and brought back.
 
-Requires  REQ-F-CMP-002
+Requires  REQ-F-CPT-002
 """
 
 from __future__ import annotations

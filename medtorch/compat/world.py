@@ -9,7 +9,7 @@ sys.modules belongs to the process, so all of its threads are inside together: a
 means medtorch, too, until the last `as_torch` is left. Entries may be nested and may overlap between threads.
 A process that is started afresh ("spawn") begins outside.
 
-Requires  REQ-F-CMP-001, REQ-F-CMP-002
+Requires  REQ-F-CPT-001, REQ-F-CPT-002
 """
 
 from __future__ import annotations

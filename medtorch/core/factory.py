@@ -1,7 +1,7 @@
 """The keywords that every function that makes tensors takes.
 
 Source    semantics of torch.zeros and its kin
-Requires  REQ-F-CMP-005
+Requires  REQ-F-CPT-005
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ the order of its dims when a view needs it. One that others look at cannot be mo
 would drift apart, changing that copy in place, or using it after its origin changed, is an error.
 
 Source    semantics of torch.Tensor.view
-Requires  REQ-F-CMP-006
+Requires  REQ-F-CPT-006
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ As in torch, the `__dict__` of such a tensor holds what its class put there and 
 copies it whole from one tensor to another.
 
 Source    semantics of torch.Tensor.__torch_function__
-Requires  REQ-F-CMP-007
+Requires  REQ-F-CPT-007
 """
 
 from __future__ import annotations

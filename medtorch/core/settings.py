@@ -2,7 +2,7 @@
 they say: none of them asks for more. What is set can be read.
 
 Source    semantics of torch.use_deterministic_algorithms, torch.set_float32_matmul_precision and their kin
-Requires  REQ-F-CMP-003
+Requires  REQ-F-CPT-003
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Functions whose parameters torch calls otherwise at its top than on the tensor or in torch.linalg.
 
 Source    semantics of torch.split, torch.swapaxes, torch.det and their kin
-Requires  REQ-F-CMP-005
+Requires  REQ-F-CPT-005
 """
 
 from __future__ import annotations

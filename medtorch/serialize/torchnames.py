@@ -1,6 +1,6 @@
 """torch.save and torch.load, under their own arguments.
 
-Requires  REQ-F-CMP-004
+Requires  REQ-F-CPT-004
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ storage N at a multiple of 64. The description is put together here from the few
 need, so nothing of the user's is asked how it wants to be pickled.
 
 Source    the format of torch.save since PyTorch 1.6; CPython's pickletools for the instructions
-Requires  REQ-F-CMP-004
+Requires  REQ-F-CPT-004
 """
 
 from __future__ import annotations

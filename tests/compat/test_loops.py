@@ -11,7 +11,7 @@ import pytest
 
 from medtorch.compat import as_torch
 
-pytestmark = pytest.mark.requirement("REQ-F-CMP-001")
+pytestmark = pytest.mark.requirement("REQ-F-CPT-001")
 
 LOOPS = Path(__file__).with_name("loops")
 

@@ -11,7 +11,7 @@ import medtorch
 from medtorch.compat import as_torch
 from medtorch.errors import ArgumentError, DigestError, FileMissingError, UnsupportedError
 
-pytestmark = pytest.mark.requirement("REQ-F-CMP-003")
+pytestmark = pytest.mark.requirement("REQ-F-CPT-003")
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import medtorch
 from medtorch.compat import as_torch
 from medtorch.errors import ArgumentError, FileMissingError, UnsupportedNameError
 
-pytestmark = pytest.mark.requirement("REQ-F-CMP-001", "REQ-F-CMP-002")
+pytestmark = pytest.mark.requirement("REQ-F-CPT-001", "REQ-F-CPT-002")
 
 NET = """
     import torch

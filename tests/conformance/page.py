@@ -36,7 +36,8 @@ PARTS = (
         "Run on the sample inputs of PyTorch's own operator database. Operators that are deterministic, dense and "
         "real are counted, outside fft., special., sparse., signal. and masked. An operator holds if all of its "
         "samples (the first 60 a dtype) have PyTorch's shapes, dtypes, float32 values within 2e-4 and float64 "
-        "gradients within 1e-6. Gradients are taken in the database's own way: a matrix that has to be symmetric or triangular is made so "
+        "gradients within 1e-6. Gradients are taken in the database's own way: a matrix that has to be symmetric or "
+        "triangular is made so "
         "first, and of vectors whose sign is free the size is compared.",
     ),
     Part(
@@ -57,7 +58,8 @@ PARTS = (
         "Third-party source files",
         "Source files of torchvision 0.28.0, MONAI 1.6.1, timm 1.0.31 and segmentation_models_pytorch 0.6.0, "
         "unmodified, under `medtorch.compat.as_torch()` in a process in which PyTorch cannot be imported. With the "
-        "same weights and inputs, float32 outputs are PyTorch's within 1e-4 of the largest (or three times what PyTorch's "
+        "same weights and inputs, float32 outputs are PyTorch's within 1e-4 of the largest (or three times what "
+        "PyTorch's "
         "own float32 differs from its float64); where gradients are compared, in float64, within 1e-7 and the outputs "
         "within 1e-9.",
     ),

@@ -61,7 +61,7 @@ def test_wrong_inputs_are_refused_where_pytorch_refuses_them(operators: ModuleTy
     assert sum(not wrong.gap for wrong in found) >= REFUSED, [(w.name, w.gap) for w in found if w.gap]
 
 
-@pytest.mark.requirement("REQ-F-CMP-005")
+@pytest.mark.requirement("REQ-F-CPT-005")
 def test_parameters_are_those_of_pytorch(operators: ModuleType) -> None:
     found = [c for c in importlib.import_module("tests.conformance.signatures").compared() if c.room in EXACT]
     allowed = {"Hardtanh", "log_softmax", "softmax", "softmin"}  # parameters that PyTorch keeps for old code

@@ -7,7 +7,7 @@ import pytest
 import medtorch
 from medtorch.errors import DtypeError, ShapeError, UnsupportedError
 
-pytestmark = pytest.mark.requirement("REQ-F-CMP-005")
+pytestmark = pytest.mark.requirement("REQ-F-CPT-005")
 
 
 def test_sizes_can_be_given_by_keyword():

@@ -9,7 +9,7 @@ import medtorch
 from medtorch.core.tensor import Tensor
 from medtorch.errors import ModifiedError, ShapeError, UnsupportedError
 
-pytestmark = pytest.mark.requirement("REQ-F-CMP-006")
+pytestmark = pytest.mark.requirement("REQ-F-CPT-006")
 
 ONES = np.arange(24.0, dtype=np.float32).reshape(2, 3, 2, 2)
 

@@ -11,7 +11,7 @@ from medtorch import Tensor
 from medtorch.core import overrides
 from medtorch.errors import ArgumentError
 
-pytestmark = pytest.mark.requirement("REQ-F-CMP-007")
+pytestmark = pytest.mark.requirement("REQ-F-CPT-007")
 
 
 class Plain(Tensor):

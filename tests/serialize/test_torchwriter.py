@@ -11,7 +11,7 @@ import pytest
 import medtorch
 from medtorch.errors import SaveError, UnsupportedError
 
-pytestmark = pytest.mark.requirement("REQ-F-CMP-004")
+pytestmark = pytest.mark.requirement("REQ-F-CPT-004")
 
 DTYPES = ["bool", "uint8", "int8", "int16", "int32", "int64", "float16", "float32", "float64"]
 

@@ -1,6 +1,6 @@
 """Names of PyTorch's compiled part that Python code asks for.
 
-Requires  REQ-F-CMP-003
+Requires  REQ-F-CPT-003
 """
 
 # ruff: noqa: N999  the module's name is torch's

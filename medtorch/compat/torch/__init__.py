@@ -4,7 +4,7 @@ A name is here for one of four reasons, and never to pass something off: it answ
 scripted, so `jit.is_scripting()` is False), it marks code for a compiler that is not here (`jit.unused`: the code
 stays as it is), it only has to exist for `isinstance` and annotations, or it raises an UnsupportedError that names it.
 
-Requires  REQ-F-CMP-003
+Requires  REQ-F-CPT-003
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """torch.compiler's marks on Python code, which run as Python.
 
 Source    semantics of torch.compiler for code that runs eagerly
-Requires  REQ-F-CMP-003
+Requires  REQ-F-CPT-003
 """
 
 from __future__ import annotations

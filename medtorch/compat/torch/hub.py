@@ -1,7 +1,7 @@
 """Weights by their address, from PyTorch's folder of downloaded files. Nothing is fetched over the network here.
 
 Source    semantics of torch.hub
-Requires  REQ-F-CMP-003
+Requires  REQ-F-CPT-003
 """
 
 from __future__ import annotations

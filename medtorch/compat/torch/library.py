@@ -3,7 +3,7 @@
 What only tells shapes to a tracer (`register_fake`) is taken and never asked for. Implementations of an operator that
 medtorch has already are not needed; any other is refused by name.
 
-Requires  REQ-F-CMP-003
+Requires  REQ-F-CPT-003
 """
 
 from __future__ import annotations

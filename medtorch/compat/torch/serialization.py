@@ -1,6 +1,6 @@
 """torch.serialization's names. No list of allowed classes widens what loading does: it runs nothing.
 
-Requires  REQ-F-CMP-003
+Requires  REQ-F-CPT-003
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """torch._dynamo's names: nothing is compiled behind the code's back.
 
-Requires  REQ-F-CMP-003
+Requires  REQ-F-CPT-003
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """torch.fx's names, for annotations, `isinstance` and base classes; nothing is traced symbolically here.
 
-Requires  REQ-F-CMP-003
+Requires  REQ-F-CPT-003
 """
 
 from __future__ import annotations

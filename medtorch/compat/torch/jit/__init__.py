@@ -1,7 +1,7 @@
 """TorchScript's marks on Python code. Nothing is scripted here: marked code stays as it is, and runs as Python.
 
 Source    semantics of torch.jit for code that runs eagerly
-Requires  REQ-F-CMP-003
+Requires  REQ-F-CPT-003
 """
 
 from __future__ import annotations

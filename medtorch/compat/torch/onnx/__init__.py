@@ -1,6 +1,6 @@
 """torch.onnx's names. Export raises; what code registers for an export is never asked for.
 
-Requires  REQ-F-CMP-003
+Requires  REQ-F-CPT-003
 """
 
 from __future__ import annotations

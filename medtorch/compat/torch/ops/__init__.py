@@ -1,6 +1,6 @@
 """torch.ops: operators by namespace. Those of torchvision that medtorch has are here; others raise by name.
 
-Requires  REQ-F-CMP-003
+Requires  REQ-F-CPT-003
 """
 
 from __future__ import annotations

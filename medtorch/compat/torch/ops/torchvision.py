@@ -1,7 +1,7 @@
 """The compiled operators of torchvision: those that medtorch has compute, the others raise by name when called.
 
 Source    semantics of torchvision::nms, torchvision::roi_align
-Requires  REQ-F-CMP-003
+Requires  REQ-F-CPT-003
 """
 
 from __future__ import annotations
