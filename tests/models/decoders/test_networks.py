@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.models import zoo
+from tests.models.record_zoo import load_torchvision
 from tests.models.zoo import Case
 
 KEYS = pytest.mark.requirement("REQ-F-MOD-032")
@@ -106,6 +107,7 @@ CASES = [
 
 def origin(case: Case) -> Any:
     """segmentation_models_pytorch's model of a case."""
+    load_torchvision()  # which that package imports
     smp = importlib.import_module("segmentation_models_pytorch")
     return smp.create_model(case.name.removeprefix("smp_"), encoder_weights=None, **copy.deepcopy(dict(case.config)))
 
