@@ -29,7 +29,7 @@ pytestmark = pytest.mark.needs("measuring")
 __all__ = ["native"]
 
 MODELS = {"lenet": (1, 1, 32, 32), "cifar_resnet20": (1, 3, 32, 32), "unet": (1, 1, 32, 32), "pnet": (1, 3, 24, 24)}
-UNET, STEP = named("unet 64"), named("tiny train")
+UNET, STEP = named("unet 64"), named("train unet 256 x2")
 
 
 @pytest.fixture(autouse=True)
@@ -68,8 +68,7 @@ def test_inference_takes_no_longer_than_in_other_runtimes(peer, package, evidenc
 
 @pytest.mark.requirement("REQ-P-SPD-002")
 def test_a_training_step_takes_no_longer_than_in_pytorch(evidence, needs, needs_torch, tmp_path):
-    step = Workload("train", "unet", (2, 1, 64, 64), {**UNET.config, "widths": (16, 32, 64)}, training=True)
-    ours, theirs = (once(TRAINING[name], step, tmp_path, needs) for name in ("medtorch", "PyTorch eager"))
+    ours, theirs = (once(TRAINING[name], STEP, tmp_path, needs) for name in ("medtorch", "PyTorch eager"))
     with medtorch.enable_grad():
         evidence.paired("REQ-P-SPD-002", ours, theirs)
 
