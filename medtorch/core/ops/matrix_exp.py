@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from medtorch.core.dtypes import float32, float64
 from medtorch.core.ops.extremes import amax
 from medtorch.core.ops.linalg import Solve, require_square
 from medtorch.core.ops.matmul import matmul
@@ -28,6 +29,8 @@ def matrix_exp(A: Tensor) -> Tensor:
     require_square("linalg.matrix_exp", A.spec)
     if not A.numel():
         return A.clone()
+    if A.dtype is float32:  # the approximant's coefficients span 17 digits
+        return matrix_exp(A.to(float64)).to(float32)
     size = amax(A.detach().abs().sum(-2), -1)
     halvings = (size / _REACH).clamp_min(1.0).log2().ceil()
     halvings = halvings.masked_fill(halvings != halvings, 0.0).clamp_max(64.0)

@@ -45,7 +45,7 @@ def native_group_norm(
     told = input.ndim >= 2 and (N, C, HxW) == (input.shape[0], input.shape[1], math.prod(input.shape[2:]))
     require(told, ShapeError, "native_group_norm", f"N={N}, C={C}, HxW={HxW} are not input's", input=input.spec)
     out = group_norm(input, group, weight, bias, eps)
-    _, mean, var = Standardize((2,), eps)(input.detach().reshape(N, group, C // group * HxW))
+    _, mean, var = Standardize((2,), eps)(input.reshape(N, group, C // group * HxW))
     return out, mean.squeeze(2), (var + eps).rsqrt().squeeze(2)
 
 
