@@ -139,6 +139,6 @@ def test_names_that_a_module_has_not_are_refused() -> None:
         func.functional_call(nn.Linear(2, 2), {"nothing": medtorch.ones(2)}, (medtorch.ones(2),))
     with pytest.raises(ArgumentError, match=r"^functional_call: with strict=True, missing: bias"):
         func.functional_call(nn.Linear(2, 2), {"weight": medtorch.ones(2, 2)}, (medtorch.ones(2),), strict=True)
+    twice = {"weight": medtorch.ones(2, 2)}
     with pytest.raises(ArgumentError, match=r"^functional_call: given twice: weight"):
-        twice = {"weight": medtorch.ones(2, 2)}
         func.functional_call(nn.Linear(2, 2), (twice, twice), (medtorch.ones(2),))

@@ -35,11 +35,9 @@ def test_a_batch_gives_what_its_samples_give(row: OpRow) -> None:
     for sample in [s for s in row.drawn() if has_floats(s)][:6]:
         try:
             found, expected = _batched(row, sample)
-        except UnsupportedError as refused:
-            assert str(refused).startswith("vmap: "), f"{row.name}{sample}: {refused}"
-            continue
-        except MedtorchError as error:
-            if "vmap" in str(error):
+        except MedtorchError as refused:
+            said = isinstance(refused, UnsupportedError) and str(refused).startswith("vmap: ")
+            if not said and ("vmap" in str(refused) or isinstance(refused, UnsupportedError)):
                 raise
             continue  # the sample is not one to be scaled: an index, a matrix that has to stay positive definite
         for a, b in zip(found, expected, strict=True):

@@ -49,9 +49,9 @@ class Op:
     takes_complex: ClassVar[bool] = False
     """Whether complex numbers may come in. A gradient of complex numbers is dL/dRe + i dL/dIm, as in torch."""
     tangents: ClassVar[Tangents] = ""
-    """What forward mode may rely on: the op is linear in all its inputs together; linear in
-    its first two each, and a third, if there is one, is a bias of the channels that is added; each number of its one output
-    depends on the same number of its one input alone; or neither."""
+    """What forward mode may rely on. "linear": in all inputs together. "bilinear": in the first two each; a third, if
+    there is one, is a bias of the channels. "diagonal": each number of the one output depends on the same number of the
+    one input alone. "": none of these."""
     wants: ClassVar[tuple[str, ...]] = ()
     inputs: ClassVar[tuple[str, ...]] = ()
     variadic: ClassVar[bool] = False
