@@ -205,6 +205,10 @@ class Kernels(Protocol):
     # scale_shift on) it may be an input's. `writes` names the kernels that compute straight into out.
     writes: ClassVar[frozenset[str]]
 
+    # What was packed of an array that never changes, by variant; and such forms lent to an array of the same numbers.
+    def packed_forms(self, weight: Array) -> dict[Any, Any]: ...
+    def lend_packed(self, weight: Array, forms: dict[Any, Any]) -> None: ...
+
     def conv_fused(
         self,
         input: Array,
