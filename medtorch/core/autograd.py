@@ -19,6 +19,8 @@ import weakref
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from medtorch.core import anomaly, laid_out
 from medtorch.core.autocasting import nothing_cast
 from medtorch.core.backends import kernels_for, move
@@ -177,6 +179,9 @@ class OpNode(Node):
         for want in op.wants:
             if want == "y":
                 self.saved[want] = tuple(Saved(t, nr) for nr, t in enumerate(outputs))
+            elif want in op.outputs:
+                nr = op.outputs.index(want)
+                self.saved[want] = (Saved(outputs[nr], nr),)
             elif want in op.inputs:
                 tensors = inputs if op.variadic else (inputs[op.inputs.index(want)],)
                 served = any(needs[place] for place in op.uses.get(want, range(len(needs))))
@@ -187,6 +192,12 @@ class OpNode(Node):
 
     def release(self) -> None:
         self.saved = None
+
+    def saved_tensors(self) -> list[Tensor]:
+        """What is kept in memory for the backward pass."""
+        every = itertools.chain.from_iterable((self.saved or {}).values())
+        held = (None if s is None else s._tensor if s._tensor is not None else s._array for s in every)
+        return [tensor for tensor in held if tensor is not None]
 
     def pull(self, dys: list[Tensor | None]) -> Sequence[Tensor | None]:
         if self.saved is None:
@@ -224,14 +235,18 @@ class AccumulateGrad(Node):
         self.variable = leaf
         self.sequence = 1 << 62  # as soon as it is complete, so that the gradient's memory is free for others
         self.after: dict[int, Callable[[Tensor], None]] = {}
+        self.offered: Tensor | None = None
+        """A gradient on its way here whose memory nobody else reads."""
 
     def pull(self, dys: list[Tensor | None]) -> Sequence[Tensor | None]:
         dy, leaf = dys[0], self.variable
         if dy is None:
             return ()
+        own, self.offered = dy is self.offered and not self.hooks and not self.retaining, None
         if leaf.grad is None:
-            # A copy of its own: the same array may be on its way to other leaves, and users change .grad in place.
-            leaf.grad = dy.clone() if STATE.grad else dy.detach().clone()
+            # Memory of its own: the same array may be on its way to other leaves, and users change .grad in place.
+            own = own and dy._array.strides == leaf._array.strides and not STATE.grad
+            leaf.grad = dy if own else dy.clone() if STATE.grad else dy.detach().clone()
         else:
             leaf.grad = leaf.grad + dy
         for hook in list(self.after.values()):
@@ -277,11 +292,22 @@ def run(op: Op, inputs: Sequence[Any]) -> Any:
     op.check(*specs)
     kernels = kernels_for(place)
     carry_out = op.forward if _batching is None else functools.partial(_batching.forward, op)
+    target = None
+    if STATE.into is not None and tensors[0] is STATE.into:
+        given: Any = STATE.into
+        target = given if _batching is None and _may_write(op, tensors, specs, given) else None
+        STATE.into = None
     with kernels.quiet():
-        found = carry_out(kernels, *(None if t is None else t._array for t in tensors))
+        if target is None or op.write is None:
+            found = carry_out(kernels, *(None if t is None else t._array for t in tensors))
+        else:
+            found = op.write(kernels, target._array, *(None if t is None else t._array for t in tensors))
     arrays = found if isinstance(found, tuple) else (found,)
     first = next(t for t in tensors if t is not None)
     outputs = tuple(first._made(array, place) for array in arrays)
+    if target is not None:  # what is saved of the result is what the tensor holds, and changes with it
+        target._counter[0] += 1
+        outputs[0]._counter = target._counter
     if op.views:
         for nr, out in enumerate(outputs):
             out._become_view(first, op, nr)
@@ -291,6 +317,14 @@ def run(op: Op, inputs: Sequence[Any]) -> Any:
     if _batching is not None:
         _batching.mark(op, tensors, outputs)
     return outputs if isinstance(found, tuple) else outputs[0]
+
+
+def _may_write(op: Op, tensors: tuple[Tensor | None, ...], specs: Sequence[Spec | None], target: Tensor) -> bool:
+    """Whether `op` can write its result over its first input: nobody needs the old numbers, and the new ones fit."""
+    if op.write is None or STATE.capture is not None or op.check(*specs) != target.spec or target._base is not None:
+        return False
+    recorded = STATE.grad and any(t is not None and t.requires_grad for t in tensors)
+    return not (recorded and any(want in op.inputs for want in op.wants))
 
 
 def record(op: Op, tensors: tuple[Tensor | None, ...], outputs: tuple[Tensor, ...]) -> None:
@@ -357,6 +391,8 @@ def backward_pass(
                     if (id(node), nr) in wanted:
                         collected[id(node), nr] = dy
             grads = _pull(node, dys, wanted is not None)
+            if grads is not None and isinstance(node, OpNode) and not create_graph:
+                _offer(node, dys, grads)
             if not retain_graph:
                 node.release()
             for place, edge in enumerate(node.edges):
@@ -368,6 +404,21 @@ def backward_pass(
                 if pending[id(edge[0])] == 0:
                     heapq.heappush(ready, (-edge[0].sequence, id(edge[0]), edge[0]))
     return [collected[id(node), nr] for node, nr in targets or ()]
+
+
+def _offer(node: OpNode, dys: list[Tensor | None], grads: Sequence[Tensor | None]) -> None:
+    """Let leaves keep gradients that lie in memory which nothing else reads, in place of copies of them."""
+    for place, edge in enumerate(node.edges):
+        grad = grads[place]
+        if grad is None or edge is None or not isinstance(edge[0], AccumulateGrad):
+            continue
+        others = [t for nr, t in enumerate((*grads, *dys)) if t is not None and nr != place]
+        if not any(_overlap(grad, other) for other in (*others, *node.saved_tensors())):
+            edge[0].offered = grad
+
+
+def _overlap(a: Tensor, b: Tensor) -> bool:
+    return a is b or a.device != b.device or a.device.type != "cpu" or bool(np.may_share_memory(a._array, b._array))
 
 
 def _pull(node: Node, dys: list[Tensor | None], collecting: bool) -> Sequence[Tensor | None] | None:

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from medtorch.core.tensor import Tensor
 
 
+_DIRECT = ("add", "relu")
+"""Functions that are one op on the tensor, at their end, and whose ops can write over it."""
+
+
 def inplace(function: Callable[..., Any]) -> Callable[..., Any]:
     """The in-place form of an op's function: `add` -> `add_`."""
 
@@ -32,7 +36,12 @@ def inplace(function: Callable[..., Any]) -> Callable[..., Any]:
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         guard(self, function.__name__ + "_")
         start = now()
-        value = function(self, *args, **kwargs)
+        if function.__name__ in _DIRECT:
+            STATE.into = self
+        try:
+            value = function(self, *args, **kwargs)
+        finally:
+            STATE.into = None
         keep_copies(value.grad_fn, start, self)
         return assign(self, value, function.__name__ + "_")
 
@@ -60,8 +69,12 @@ def write(target: Tensor, value: Tensor, name: str) -> None:
     """The numbers of `value` into the memory of `target`, on the same device."""
     if STATE.capture is not None:
         STATE.capture.saw_write(target, value, name)
-    with kernels_for(target.device).quiet():
-        target._array[...] = value._array
+    kernels = kernels_for(target.device)
+    with kernels.quiet():
+        if value.shape == target.shape and value.dtype is target.dtype:
+            kernels.copy_into(value._array, target._array)
+        else:
+            target._array[...] = value._array
 
 
 def guard(target: Tensor, name: str) -> None:
@@ -104,8 +117,9 @@ def assign(target: Tensor, value: Tensor, name: str) -> Tensor:
     if needs_history and base is not None:
         needs = (base.requires_grad, value.requires_grad)
         node = OpNode(SetView(target._view_ops), (base, value), needs, (base,))
-    write(target, value, name)
-    target._counter[0] += 1
+    if value._array is not target._array:  # else the op has written it already
+        write(target, value, name)
+        target._counter[0] += 1
     if STATE.levels:
         forward.assigned(target, value)
     if node is not None and base is not None:

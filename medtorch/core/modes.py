@@ -48,6 +48,8 @@ class _State(threading.local):
     """Anomaly mode: off, "names", or "nan", which looks for NaN in gradients too."""
     casting: Any = None
     """What autocast does (medtorch/core/autocasting.py), None where it is off."""
+    into: Any = None
+    """The tensor that an in-place function is about to change: its op may write the result there at once."""
     capture: Watcher | None = None
     """Who is told of everything that happens to tensors, while a model is captured (medtorch/core/graph)."""
 
@@ -58,6 +60,11 @@ STATE = _State()
 def is_grad_enabled() -> bool:
     """Whether ops on tensors that require a gradient are recorded in this thread."""
     return STATE.grad
+
+
+def is_plain() -> bool:
+    """Whether nothing follows what happens to tensors: no recording, no tangents, no vmap, no capture."""
+    return not (STATE.grad or STATE.levels or STATE.batches or STATE.capture is not None)
 
 
 def is_inference_mode_enabled() -> bool:

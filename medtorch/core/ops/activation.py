@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from medtorch.core.autocasting import narrow
+from medtorch.core.ops.activation_grad import input_grad, is_one_kernel
 from medtorch.core.ops.comparison import choose
 from medtorch.core.ops.op import Array, Op, require
 from medtorch.core.shapes import normalize_dim
@@ -54,6 +55,8 @@ class LeakyRelu(_Activation):
         return kernels.leaky_relu(x, self.negative_slope)
 
     def vjp(self, x: Tensor, dy: Tensor) -> Tensor:
+        if is_one_kernel(dy, x):
+            return input_grad("leaky_relu", dy, x, self.negative_slope)
         return choose(x > 0, dy, dy * self.negative_slope)
 
 
@@ -81,6 +84,8 @@ class Silu(_Activation):
         return kernels.silu(x)
 
     def vjp(self, x: Tensor, dy: Tensor) -> Tensor:
+        if is_one_kernel(dy, x):
+            return input_grad("silu", dy, x)
         s = x.sigmoid()
         return dy * (s * (x * (1 - s) + 1))
 
@@ -111,6 +116,8 @@ class Gelu(_Activation):
         return kernels.gelu_tanh(x) if self.approximate == "tanh" else kernels.gelu(x)
 
     def vjp(self, x: Tensor, dy: Tensor) -> Tensor:
+        if self.approximate == "none" and is_one_kernel(dy, x):
+            return input_grad("gelu", dy, x)
         if self.approximate == "tanh":
             root = math.sqrt(2 / math.pi)
             t = ((x + x * x * x * 0.044715) * root).tanh()
@@ -129,6 +136,8 @@ class Hardswish(_Activation):
         return kernels.hardswish(x)
 
     def vjp(self, x: Tensor, dy: Tensor) -> Tensor:
+        if is_one_kernel(dy, x):
+            return input_grad("hardswish", dy, x)
         inside = choose(x < 3, dy * (x / 3 + 0.5), dy)
         return inside.masked_fill(x <= -3, 0)
 
@@ -141,6 +150,8 @@ class Hardsigmoid(_Activation):
         return kernels.hardsigmoid(x)
 
     def vjp(self, x: Tensor, dy: Tensor) -> Tensor:
+        if is_one_kernel(dy, x):
+            return input_grad("hardsigmoid", dy, x)
         return (dy / 6).masked_fill((x <= -3).logical_or(x >= 3), 0)
 
 
@@ -155,6 +166,8 @@ class Hardtanh(_Cut):
         return kernels.clamp(x, self.min_val, self.max_val)
 
     def vjp(self, x: Tensor, dy: Tensor) -> Tensor:
+        if is_one_kernel(dy, x):
+            return input_grad("clamp", dy, x, self.min_val, self.max_val)
         return dy.masked_fill((x <= self.min_val).logical_or(x >= self.max_val), 0)
 
 

@@ -9,6 +9,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from medtorch.core.ops.activation_grad import input_grad, is_one_kernel
 from medtorch.core.ops.op import Array, Op, Tangents, require
 from medtorch.core.spec import Spec
 from medtorch.errors import ArgumentError, DtypeError
@@ -283,7 +284,7 @@ class Tanh(FloatUnary):
         return kernels.tanh(x)
 
     def vjp(self, y: Tensor, dy: Tensor) -> Tensor:
-        return dy * (1 - y * y).conj()
+        return input_grad("tanh", dy, y) if is_one_kernel(dy, y) else dy * (1 - y * y).conj()
 
 
 class Sigmoid(FloatUnary):
@@ -293,7 +294,7 @@ class Sigmoid(FloatUnary):
         return kernels.sigmoid(x)
 
     def vjp(self, y: Tensor, dy: Tensor) -> Tensor:
-        return dy * (y * (1 - y))
+        return input_grad("sigmoid", dy, y) if is_one_kernel(dy, y) else dy * (y * (1 - y))
 
 
 class Erf(FloatUnary):
@@ -332,8 +333,11 @@ class Relu(Unary):
     def forward(self, kernels: Kernels, x: Array) -> Array:
         return kernels.relu(x)
 
+    def write(self, kernels: Kernels, out: Array, x: Array) -> Array:
+        return kernels.activate(x, "relu", 0.0, out)
+
     def vjp(self, y: Tensor, dy: Tensor) -> Tensor:
-        return dy.masked_fill(y <= 0, 0.0)
+        return input_grad("relu", dy, y) if is_one_kernel(dy, y) else dy.masked_fill(y <= 0, 0.0)
 
 
 class _Step(Op):

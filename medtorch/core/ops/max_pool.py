@@ -82,12 +82,38 @@ class MaxPool(_MaxPooling):
         return kernels.max_pool(x, self.kernel, self.stride, self.padding, self.dilation, self.count(x.shape[2:]))
 
     def vjp(self, x: Tensor, dy: Tensor) -> Tensor:
-        return PoolScatter(tuple(x.shape[2:]))(dy, self.indices(x))  # type: ignore[no-any-return]
+        op = MaxPoolInputGrad(self.kernel, self.stride, self.padding, self.dilation, self.ceil_mode)
+        return op(dy, x.detach())  # type: ignore[no-any-return]
 
     def indices(self, x: Tensor) -> Tensor:
         """Where the maxima lie, as numbers in the row-major order of a plane."""
         op = MaxPoolIndices(self.kernel, self.stride, self.padding, self.dilation, self.ceil_mode)
         return op(x.detach())  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True)
+class MaxPoolInputGrad(_MaxPooling):
+    """The gradient of a max pool: linear in `dy`, a step function of x, of which it takes the places of the maxima.
+
+    Math      dx: the sum of dy over the windows whose maximum lies there;  ddy = dx at the places of the maxima
+    Shapes    dy (N, C, *windows), x (N, C, *size)  ->  dx (N, C, *size)
+    """
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        return f"max_pool{len(self.kernel)}d_input_grad"
+
+    def check(self, dy: Spec, x: Spec) -> Spec:  # type: ignore[override]
+        fits = dy.shape == super().check(x).shape
+        require(fits, ShapeError, self, "dy must have the shape of the pool's result", dy=dy, x=x)
+        return x.with_dtype(dy.dtype)
+
+    def forward(self, kernels: Kernels, dy: Array, x: Array) -> Array:
+        return kernels.max_pool_input_grad(dy, x, self.kernel, self.stride, self.padding, self.dilation)
+
+    def vjp(self, x: Tensor, dy: Tensor) -> tuple[Tensor, None]:
+        op = MaxPoolIndices(self.kernel, self.stride, self.padding, self.dilation, self.ceil_mode)
+        return PoolGather()(dy, op(x.detach())), None
 
 
 @dataclass(frozen=True)

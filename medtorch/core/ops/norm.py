@@ -12,11 +12,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from medtorch.core.dtypes import dtype, finfo, float32
+from medtorch.core.modes import is_grad_enabled
 from medtorch.core.ops.moments import norm
-from medtorch.core.ops.op import Array, Op, require
+from medtorch.core.ops.op import Array, Op, require, sum_to
 from medtorch.core.ops.pad import pad
 from medtorch.core.ops.pool import avg_pool2d
 from medtorch.core.shapes import Shape, reduced_shape
@@ -92,6 +93,82 @@ class StandardizeInputGrad(Op):
         return values.mean(self.dims, keepdim=True)
 
 
+@dataclass(frozen=True)
+class Normalize(Op):
+    """`Standardize` with a weight and a bias in the same pass; the moments come along.
+
+    Math      mean = sum x / n;  var = sum (x - mean)^2 / n;  r = (var + eps)^(-1/2);  z = (x - mean) r
+              y = z weight + bias;  db = sum dy;  dw = sum z dy
+              dx = ((dy - sum dy / n) - z (sum z dy) / n) (r weight), sums over `dims`
+    Shapes    x; weight, bias: x's ndim, size 1 or x's along each dim, 1 along `dims`  ->  y: as x; mean, var: 1 along `dims`
+    """
+
+    dims: Shape
+    eps: float
+    outputs: ClassVar[tuple[str, ...]] = ("y", "mean", "var")
+
+    def check(self, x: Spec, weight: Spec, bias: Spec) -> tuple[Spec, Spec, Spec]:
+        require(x.dtype.is_floating_point, DtypeError, self, "x must be floating point", x=x)
+        small = x.with_shape(reduced_shape(x.shape, self.dims, keepdim=True))
+        return x, small, small
+
+    def forward(self, kernels: Kernels, x: Array, weight: Array, bias: Array) -> tuple[Array, Array, Array]:
+        return kernels.normalize(x, weight, bias, self.dims, self.eps)
+
+    def vjp(
+        self,
+        x: Tensor,
+        weight: Tensor,
+        bias_spec: Spec,
+        mean: Tensor,
+        var: Tensor,
+        dy: tuple[Tensor | None, ...],
+    ) -> tuple[Tensor | None, ...]:
+        dx: Tensor | None = None
+        total: Tensor | None = None
+        along: Tensor | None = None
+        if dy[0] is not None:
+            dx, total, along = self._of_result(x, weight, mean, var, dy[0])
+        if dy[1] is not None or dy[2] is not None:
+            share = Standardize(self.dims, self.eps).vjp(x, (None, dy[1], dy[2]))
+            dx = share if dx is None or share is None else dx + share
+        if total is None or along is None:
+            return dx, None, None
+        return dx, sum_to(along, weight.spec), sum_to(total, bias_spec)
+
+    def _of_result(
+        self, x: Tensor, weight: Tensor, mean: Tensor, var: Tensor, dy: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """dx, sum dy and sum z dy: in one kernel, or in ops where the gradient is recorded. The roundings are the same."""
+        if not is_grad_enabled():
+            return NormalizeInputGrad(self.dims, self.eps)(dy, x, weight, mean, var)  # type: ignore[no-any-return]
+        n = math.prod(x.shape[d] for d in self.dims)
+        z, _, spread = Standardize(self.dims, self.eps)(x)
+        total, along = dy.sum(self.dims, keepdim=True), (z * dy).sum(self.dims, keepdim=True)
+        factor = (spread + self.eps).rsqrt() * weight
+        return ((dy - total / n) - z * (along / n)) * factor, total, along
+
+
+@dataclass(frozen=True)
+class NormalizeInputGrad(Op):
+    """What `Normalize` sends back, in one kernel. It has no gradient: where one is wanted `Normalize` does without it.
+
+    Shapes    dy, x: same shape; weight, mean, var as in `Normalize`  ->  dx: as x; sum dy, sum z dy: as mean
+    """
+
+    dims: Shape
+    eps: float
+
+    def check(self, dy: Spec, x: Spec, weight: Spec, mean: Spec, var: Spec) -> tuple[Spec, Spec, Spec]:
+        require(dy.shape == x.shape, ShapeError, self, "dy and x differ in shape", dy=dy, x=x)
+        return x, mean, mean
+
+    def forward(
+        self, kernels: Kernels, dy: Array, x: Array, weight: Array, mean: Array, var: Array
+    ) -> tuple[Array, Array, Array]:
+        return kernels.normalize_input_grad(dy, x, weight, mean, var, self.dims, self.eps)
+
+
 def _moment_dtype(x: Spec) -> dtype:
     return float32 if x.dtype.itemsize == 2 else x.dtype
 
@@ -121,12 +198,12 @@ def batch_norm(
     given = {"input": input.spec}
     require(values != 1, ShapeError, "batch_norm", "needs more than 1 value per channel when training", **given)
     require(eps > 0, ArgumentError, "batch_norm", f"eps must be positive when training, got {eps}", **given)
-    y, mean, var = Standardize((0, *range(2, input.ndim)), eps)(input)
+    y, mean, var = _normalized(input, (0, *range(2, input.ndim)), weight, bias, across, eps)
     if values:
         unbiased = var.detach().reshape(channels) * (values / (values - 1))
         _follow(running_mean, mean.detach().reshape(channels), momentum)
         _follow(running_var, unbiased, momentum)
-    return _scaled(y, weight, bias, across, input)
+    return y
 
 
 def instance_norm(
@@ -149,12 +226,24 @@ def instance_norm(
         return _by_running_moments("instance_norm", input, running_mean, running_var, weight, bias, eps)
     channels, values = input.shape[1], math.prod(input.shape[2:])
     require(values != 1, ShapeError, "instance_norm", "needs more than 1 spatial element", input=input.spec)
-    y, mean, var = Standardize(tuple(range(2, input.ndim)), eps)(input)
+    across = (1, channels, *(1,) * (input.ndim - 2))
+    y, mean, var = _normalized(input, tuple(range(2, input.ndim)), weight, bias, across, eps)
     if input.numel():
         unbiased = var.detach().mean(0).reshape(channels) * (values / (values - 1))
         _follow(running_mean, mean.detach().mean(0).reshape(channels), momentum)
         _follow(running_var, unbiased, momentum)
-    return _scaled(y, weight, bias, (1, channels, *(1,) * (input.ndim - 2)), input)
+    return y
+
+
+def _normalized(
+    input: Tensor, dims: Shape, weight: Tensor | None, bias: Tensor | None, shape: Shape, eps: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Standardized over `dims`, times weight, plus bias, both in the shape `shape`; mean and variance."""
+    alike = weight is not None and bias is not None and input.dtype is weight.dtype is bias.dtype
+    if alike and input.dtype.itemsize > 2 and weight is not None and bias is not None:
+        return Normalize(dims, eps)(input, weight.reshape(shape), bias.reshape(shape))  # type: ignore[no-any-return]
+    y, mean, var = Standardize(dims, eps)(input)
+    return _scaled(y, weight, bias, shape, input), mean, var
 
 
 def group_norm(

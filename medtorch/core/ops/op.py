@@ -4,7 +4,8 @@
     forward(self, kernels, *arrays)  one call of a kernel; the same text for every device
     vjp(self, ...)                 the gradient of each input. It asks for what it needs by the names of its parameters:
                                    `dy` the gradient of the output (a tuple of several outputs; None where none came),
-                                   an input's name from `check` (its tensor, saved), `y` the output (saved),
+                                   an input's name from `check` (its tensor, saved), `y` the output (saved), or one of
+                                   `outputs` (that output alone, saved),
                                    `<input>_spec` and `y_spec` (their Spec, which costs nothing to keep),
                                    `needs` (for each input, whether anybody wants its gradient).
                                    What it does not name is not kept, nor what, by `uses`, serves only inputs that
@@ -54,7 +55,12 @@ class Op:
     one input alone. "": none of these."""
     wants: ClassVar[tuple[str, ...]] = ()
     inputs: ClassVar[tuple[str, ...]] = ()
+    outputs: ClassVar[tuple[str, ...]] = ()
+    """Names of several outputs, for a vjp that wants some of them."""
     variadic: ClassVar[bool] = False
+
+    write: Callable[..., Any] | None = None
+    """write(self, kernels, out, *arrays): `forward` into the memory of `out`, which may be the first input's."""
 
     check: Callable[..., Any]
     forward: Callable[..., Any]

@@ -10,6 +10,7 @@ from types import ModuleType
 import numpy as np
 
 from medtorch.core.backends.cpu.activation import ActivationKernels
+from medtorch.core.backends.cpu.chains import ChainKernels
 from medtorch.core.backends.cpu.conv import ConvKernels
 from medtorch.core.backends.cpu.elementwise import ElementwiseKernels
 from medtorch.core.backends.cpu.fused import FusedKernels, PackedWeights
@@ -17,6 +18,7 @@ from medtorch.core.backends.cpu.interpolate import InterpolateKernels
 from medtorch.core.backends.cpu.layout import LayoutKernels
 from medtorch.core.backends.cpu.matmul import MatmulKernels
 from medtorch.core.backends.cpu.norm import NormKernels
+from medtorch.core.backends.cpu.optimizer import OptimizerKernels
 from medtorch.core.backends.cpu.pool import PoolKernels
 from medtorch.core.backends.cpu.reduction import ReductionKernels
 from medtorch.core.backends.cpu.softmax import SoftmaxKernels
@@ -26,12 +28,14 @@ from medtorch.core.backends.reference import ReferenceKernels
 class CpuKernels(
     FusedKernels,
     ActivationKernels,
+    ChainKernels,
     ConvKernels,
     ElementwiseKernels,
     InterpolateKernels,
     LayoutKernels,
     MatmulKernels,
     NormKernels,
+    OptimizerKernels,
     PoolKernels,
     ReductionKernels,
     SoftmaxKernels,

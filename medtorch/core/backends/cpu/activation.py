@@ -5,7 +5,7 @@ Requires  REQ-F-OPS-109
 
 from __future__ import annotations
 
-from medtorch.core.backends.cpu.base import FLOAT32
+from medtorch.core.backends.cpu.base import FLOAT32, all_float32
 from medtorch.core.backends.cpu.elementwise import MapFamily
 from medtorch.core.backends.reference.activation import ActivationKernels as ReferenceActivationKernels
 from medtorch.core.backends.reference.base import Array
@@ -65,6 +65,10 @@ class ActivationKernels(MapFamily, ReferenceActivationKernels):
     def threshold(self, x: Array, threshold: float, value: float) -> Array:
         y = self.map("threshold", x, threshold, value)
         return super().threshold(x, threshold, value) if y is None else y
+
+    def activation_input_grad(self, function: str, dy: Array, saved: Array, numbers: tuple[float, ...]) -> Array:
+        y = self.map(f"{function}_input_grad", dy, saved, *numbers) if all_float32(dy, saved) else None
+        return super().activation_input_grad(function, dy, saved, numbers) if y is None else y
 
     def binary_cross_entropy(self, x: Array, target: Array) -> Array:
         if x.dtype != FLOAT32 or target.dtype != FLOAT32 or bool(((x < 0) | (x > 1)).any()):

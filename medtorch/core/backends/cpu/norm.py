@@ -46,10 +46,31 @@ class NormKernels(FoldFamily, ReferenceNormKernels):
         along = self.fold_over("sum_standardized", x, dims, g=grad, mean=mean, scale=scale, divisor=n)
         return self.map("standardize_input_grad_end", grad, x, mean, scale, level, along)
 
+    def normalize(self, x: Array, weight: Array, bias: Array, dims: Shape, eps: float) -> Three:
+        if not all_float32(x, weight, bias) or not x.size or not dims:
+            return super().normalize(x, weight, bias, dims, eps)
+        mean, var, scale = self._moments_and_scale(x, dims, eps)
+        return self.map("normalize_end", x, mean, scale, weight, bias), mean, var
+
+    def normalize_input_grad(
+        self, dy: Array, x: Array, weight: Array, mean: Array, var: Array, dims: Shape, eps: float
+    ) -> Three:
+        if not all_float32(dy, x, weight, mean, var) or not x.size or not dims:
+            return super().normalize_input_grad(dy, x, weight, mean, var, dims, eps)
+        n = np.float32(count(x, dims))
+        scale = self._scale(var, eps)
+        total = self.fold_over("sum", dy, dims)
+        along = self.fold_over("sum_standardized", x, dims, g=dy, mean=mean, scale=scale)
+        level, slope, factor = self.map("div", total, n), self.map("div", along, n), self.map("mul", scale, weight)
+        return self.map("normalize_input_grad_end", dy, x, mean, scale, level, slope, factor), total, along
+
     def _moments_and_scale(self, x: Array, dims: Shape, eps: float) -> Three:
         mean = self.fold_mean(x, dims)
         var = self.fold_var(x, dims, mean)
-        return mean, var, self.map("rsqrt", self.map("add", var, np.float32(eps)))
+        return mean, var, self._scale(var, eps)
+
+    def _scale(self, var: Array, eps: float) -> Array:
+        return self.map("rsqrt", self.map("add", var, np.float32(eps)))
 
 
 def _are_rows(x: Array, dims: Shape) -> bool:

@@ -88,6 +88,19 @@ class PoolKernels(NativeFamily, ReferencePoolKernels):
         boxes = [windows(*each) for each in zip(x.shape[2:], kernel, stride, padding, dilation, count, strict=True)]
         return self._greatest_places(x, boxes)
 
+    def max_pool_input_grad(
+        self, dy: Array, x: Array, kernel: Shape, stride: Shape, padding: Shape, dilation: Shape
+    ) -> Array:
+        count = dy.shape[2:]
+        if _is_for_reference(x, count) or dy.dtype != FLOAT32:
+            return super().max_pool_input_grad(dy, x, kernel, stride, padding, dilation)
+        found = [windows(*each) for each in zip(x.shape[2:], kernel, stride, padding, dilation, count, strict=True)]
+        boxes = [*[_ALONE] * (3 - len(found)), *found]
+        dx = self.new_channels_last(x.shape)
+        low, high = tuple(b.low for b in boxes), tuple(b.high for b in boxes)
+        self.set.max_pool_input_grad(three(x), three(dy), low, high, numbers([b.step for b in found], 1), three(dx))
+        return dx
+
     def adaptive_max_pool(self, x: Array, count: Shape) -> Array:
         if _is_for_reference(x, count):
             return super().adaptive_max_pool(x, count)

@@ -23,6 +23,7 @@ from medtorch.core.backends.reference.layout import LayoutKernels
 from medtorch.core.backends.reference.linalg import LinalgKernels
 from medtorch.core.backends.reference.matmul import MatmulKernels
 from medtorch.core.backends.reference.norm import NormKernels
+from medtorch.core.backends.reference.optimizer import OptimizerKernels
 from medtorch.core.backends.reference.pad import PadKernels
 from medtorch.core.backends.reference.pool import PoolKernels
 from medtorch.core.backends.reference.reduction import ReductionKernels
@@ -50,6 +51,7 @@ class ReferenceKernels(
     LinalgKernels,
     MatmulKernels,
     NormKernels,
+    OptimizerKernels,
     PadKernels,
     PoolKernels,
     ReductionKernels,

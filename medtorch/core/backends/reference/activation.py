@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from medtorch.core.backends.reference.base import Array, KernelFamily
 from medtorch.core.backends.reference.halves import in_float32
@@ -12,6 +13,46 @@ from medtorch.errors import ArgumentError
 
 class ActivationKernels(KernelFamily):
     """The formulas stand at the ops (medtorch/core/ops/activation.py)."""
+
+    def activation_input_grad(self, function: str, dy: Array, saved: Array, numbers: tuple[float, ...]) -> Array:
+        """The gradient of an activation; `saved` is its result for relu, sigmoid and tanh, else its input."""
+        if dy.dtype.itemsize == 2:
+            wide = self.activation_input_grad(function, dy.astype("float32"), saved.astype("float32"), numbers)
+            return wide.astype(dy.dtype)
+        one = dy.dtype.type
+        with self.quiet():
+            if function == "gelu":
+                return dy * self._gelu_slope(saved)
+            if function == "silu":
+                s = self._sigmoid(saved)
+                return dy * (s * (saved * (one(1) - s) + one(1)))
+            if function == "sigmoid":
+                return dy * (saved * (one(1) - saved))
+            if function == "tanh":
+                return dy * (one(1) - saved * saved)
+            return self._cut_grad(function, dy, saved, tuple(one(n) for n in numbers))
+
+    def _cut_grad(self, function: str, dy: Array, x: Array, numbers: tuple[Any, ...]) -> Array:
+        """Of the functions made of straight pieces."""
+        none, three = dy.dtype.type(0), dy.dtype.type(3)
+        if function == "relu":
+            return self.xp.where(x <= none, none, dy)
+        if function == "leaky_relu":
+            return self.xp.where(x > none, dy, dy * numbers[0])
+        if function == "clamp":
+            return self.xp.where((x <= numbers[0]) | (x >= numbers[1]), none, dy)
+        if function == "hardsigmoid":
+            return self.xp.where((x <= -three) | (x >= three), none, dy / dy.dtype.type(6))
+        if function == "hardswish":
+            inside = self.xp.where(x < three, dy * (x / three + dy.dtype.type(0.5)), dy)
+            return self.xp.where(x <= -three, none, inside)
+        raise ArgumentError(f"activation_input_grad: no activation {function!r}")
+
+    def _gelu_slope(self, x: Array) -> Array:
+        kind = x.dtype.type
+        share = erf(self.xp, x.astype(self.xp.float64) * math.sqrt(0.5)).astype(x.dtype)
+        density = self.xp.exp(x * x * kind(-0.5)) * kind(1 / math.sqrt(2 * math.pi))
+        return (share + kind(1)) * kind(0.5) + x * density
 
     @in_float32
     def leaky_relu(self, x: Array, slope: float) -> Array:

@@ -30,6 +30,21 @@ class NormKernels(KernelFamily):
             out *= rstd
             return out
 
+    def normalize(self, x: Array, weight: Array, bias: Array, dims: Shape, eps: float) -> tuple[Array, Array, Array]:
+        y, mean, var = self.standardize(x, dims, eps)
+        with self.quiet():
+            return y * weight + bias, mean, var
+
+    def normalize_input_grad(
+        self, dy: Array, x: Array, weight: Array, mean: Array, var: Array, dims: Shape, eps: float
+    ) -> tuple[Array, Array, Array]:
+        with self.quiet():
+            rstd = 1 / self.xp.sqrt(var + x.dtype.type(eps))
+            z = (x - mean) * rstd
+            n = x.dtype.type(np.prod([x.shape[d] for d in dims]))
+            total, along = self._mean(dy, dims) * n, self._mean(z * dy, dims) * n
+            return ((dy - total / n) - z * (along / n)) * (rstd * weight), total, along
+
     def _moments(self, x: Array, dims: Shape) -> tuple[Array, Array, Array]:
         mean = self._mean(x, dims)
         centred = x - mean

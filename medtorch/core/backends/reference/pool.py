@@ -31,6 +31,12 @@ class PoolKernels(KernelFamily):
     def adaptive_max_pool_indices(self, x: Array, count: Shape) -> Array:
         return self._places(x, _adaptive(x.shape[2:], count))
 
+    def max_pool_input_grad(
+        self, dy: Array, x: Array, kernel: Shape, stride: Shape, padding: Shape, dilation: Shape
+    ) -> Array:
+        places = self.max_pool_indices(x, kernel, stride, padding, dilation, dy.shape[2:])
+        return self.pool_scatter(dy, places, x.shape[2:])
+
     def pool_gather(self, x: Array, indices: Array) -> Array:
         flat = x.reshape(*x.shape[:2], math.prod(x.shape[2:]))
         places = indices.reshape(*indices.shape[:2], math.prod(indices.shape[2:]))

@@ -38,5 +38,7 @@ NB_MODULE(_native, module) {
   bind_reduction(set);
   bind_elementwise(set);
   bind_matmul(set);
+  bind_optimizer(set);
   bind_pool(set);
+  bind_copy(set);
 }

@@ -9,6 +9,7 @@
 #include "families/interpolate.hpp"
 #include "families/layout.hpp"
 #include "families/matmul.hpp"
+#include "families/optimizer.hpp"
 #include "families/pool.hpp"
 
 namespace medtorch {
@@ -24,6 +25,7 @@ struct Table {
   ReductionTable reduction;
   ElementwiseTable elementwise;
   MatmulTable matmul;
+  OptimizerTable optimizer;
   PoolTable pool;
 };
 

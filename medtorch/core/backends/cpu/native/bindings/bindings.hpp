@@ -41,6 +41,8 @@ void bind_softmax(KernelSetClass& set);
 void bind_reduction(KernelSetClass& set);
 void bind_elementwise(KernelSetClass& set);
 void bind_matmul(KernelSetClass& set);
+void bind_optimizer(KernelSetClass& set);
 void bind_pool(KernelSetClass& set);
+void bind_copy(KernelSetClass& set);
 
 }  // namespace medtorch

@@ -34,6 +34,7 @@ class Buffer {
   Buffer& operator=(const Buffer&) = delete;
 
   bool is_float() const noexcept { return usable_ && !is_bool_; }
+  bool is_writable() const noexcept { return usable_ && view_.readonly == 0; }
   bool is_bool() const noexcept { return usable_ && is_bool_; }
   int ndim() const noexcept { return view_.ndim; }
   Index size(int d) const noexcept { return view_.shape[d]; }

@@ -1,11 +1,11 @@
-// What the elementwise family offers: functions of up to six arrays, number by number.
+// What the elementwise family offers: functions of up to seven arrays, number by number.
 #pragma once
 
 #include "family.hpp"
 
 namespace medtorch {
 
-constexpr int most_inputs = 6;
+constexpr int most_inputs = 7;
 constexpr Index widest = 16;  // lanes of the widest kernel set
 
 // y[i] = f(in[0][i], in[1][i], ...; numbers) for n numbers that lie one after the other. Where `still[k]`, in[k] is `widest`
@@ -19,7 +19,9 @@ enum class Map : int {
   exp, exp2, expm1, log, log1p, tanh, sigmoid, erf,
   relu, leaky_relu, elu, silu, mish, gelu, gelu_tanh, hardswish, hardsigmoid, softplus, logsigmoid, softshrink, hardshrink,
   threshold, binary_cross_entropy,
-  exp_less, log_softmax_end, standardize_end, standardize_input_grad_end, scale_shift, identity,
+  exp_less, log_softmax_end, standardize_end, standardize_input_grad_end, scale_shift, identity, normalize_end, normalize_input_grad_end,
+  relu_input_grad, leaky_relu_input_grad, sigmoid_input_grad, tanh_input_grad, silu_input_grad, gelu_input_grad,
+  hardswish_input_grad, hardsigmoid_input_grad, clamp_input_grad,
   count,
 };
 
@@ -55,6 +57,12 @@ constexpr MapInfo map_infos[] = {
     {"exp_less", 2, 0, false, false, true},    {"log_softmax_end", 3, 0, false, false, false},
     {"standardize_end", 3, 0, false, false, false}, {"standardize_input_grad_end", 6, 0, false, false, false},
     {"scale_shift", 3, 0, false, false, false}, {"identity", 1, 0, false, false, false},
+    {"normalize_end", 5, 0, false, false, false}, {"normalize_input_grad_end", 6, 0, false, false, false},
+    {"relu_input_grad", 2, 0, false, false, false}, {"leaky_relu_input_grad", 2, 1, false, false, false},
+    {"sigmoid_input_grad", 2, 0, false, false, false}, {"tanh_input_grad", 2, 0, false, false, false},
+    {"silu_input_grad", 2, 0, false, false, true}, {"gelu_input_grad", 2, 0, false, false, true},
+    {"hardswish_input_grad", 2, 0, false, false, false}, {"hardsigmoid_input_grad", 2, 0, false, false, false},
+    {"clamp_input_grad", 2, 2, false, false, false},
 };
 // clang-format on
 static_assert(sizeof map_infos / sizeof map_infos[0] == static_cast<int>(Map::count), "one line an entry of Map");

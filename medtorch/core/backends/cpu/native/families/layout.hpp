@@ -16,6 +16,8 @@ struct ImageCopy {
 
 struct LayoutTable {
   void (*to_channels_last)(const ImageCopy&) noexcept;
+  // to[j][i] = from[i][j] for `rows` rows of `columns`; distances of rows in floats.
+  void (*transpose)(const float* from, Index from_row, Index rows, Index columns, float* to, Index to_row) noexcept;
 };
 
 }  // namespace medtorch

@@ -20,7 +20,7 @@ struct Pool {
   const float* divisor[3];  // mean: of each result; share: of each place of x. The count is their product
   const float* x;
   Index x_image, x_stride[3];
-  float* y;
+  float* y;  // read, not written, by max_input_grad
   Index y_image, y_stride[3];
   std::int64_t* place;  // max: which place of the plane it was, laid out as y; or null
 };
@@ -36,6 +36,9 @@ struct PoolScatter {
 
 struct PoolTable {
   void (*run)(const Pool&) noexcept;
+  // The gradient of max: p.x and p.y are its input and the gradient of its result, dx that of its input, laid out as `dx_stride`
+  // says and overwritten. Where boxes overlap gradients are added in the order of the results.
+  void (*max_input_grad)(const Pool& p, float* dx, Index dx_image, const Index* dx_stride) noexcept;
   bool (*scatter)(const PoolScatter&) noexcept;  // false where a place lies outside of the plane
 };
 

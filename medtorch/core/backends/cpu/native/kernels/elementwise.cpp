@@ -102,6 +102,51 @@ struct StandardizeInputGradEnd : Inputs<6> {  // grad, x, mean, rstd, mean of gr
 };
 struct ScaleShift : Inputs<3> { static Vec of(const Vec* v, const Vec*) noexcept { return v[0] * v[1] + v[2]; } };  // two roundings
 struct Identity : Inputs<1> { static Vec of(const Vec* v, const Vec*) noexcept { return v[0]; } };
+struct NormalizeEnd : Inputs<5> {  // x, mean, rstd, weight, bias
+  static Vec of(const Vec* v, const Vec*) noexcept { return ((v[0] - v[1]) * v[2]) * v[3] + v[4]; }
+};
+struct NormalizeInputGradEnd : Inputs<6> {  // grad, x, mean, mean of grad, rstd times mean of grad times the standardized x, rstd times weight
+  static Vec of(const Vec* v, const Vec*) noexcept { return ((v[0] - v[3]) - (v[1] - v[2]) * v[4]) * v[5]; }
+};
+
+// Gradients of activations: of grad, then of what the activation read (x) or made (y). The formulas and their roundings are the ops'.
+struct ReluInputGrad : Inputs<2> { static Vec of(const Vec* v, const Vec*) noexcept { return select(less_equal(v[1], Vec::zero()), Vec::zero(), v[0]); } };
+struct LeakyReluInputGrad : Inputs<2> {
+  static Vec of(const Vec* v, const Vec* p) noexcept { return select(less(Vec::zero(), v[1]), v[0], v[0] * p[0]); }
+};
+struct SigmoidInputGrad : Inputs<2> { static Vec of(const Vec* v, const Vec*) noexcept { return v[0] * (v[1] * (Vec::set(1.0f) - v[1])); } };
+struct TanhInputGrad : Inputs<2> { static Vec of(const Vec* v, const Vec*) noexcept { return v[0] * (Vec::set(1.0f) - v[1] * v[1]); } };
+struct SiluInputGrad : Inputs<2> {
+  static Vec of(const Vec* v, const Vec*) noexcept {
+    const Vec s = sigmoid(v[1]), one = Vec::set(1.0f);
+    return v[0] * (s * (v[1] * (one - s) + one));
+  }
+};
+struct GeluInputGrad : Inputs<2> {
+  static Vec of(const Vec* v, const Vec*) noexcept {
+    const Vec share = (erf(v[1] * Vec::set(0x1.6a09e6p-1f)) + Vec::set(1.0f)) * Vec::set(0.5f);
+    const Vec density = exp(v[1] * v[1] * Vec::set(-0.5f)) * Vec::set(0x1.988454p-2f);  // 1 / sqrt(2 pi)
+    return v[0] * (share + v[1] * density);
+  }
+};
+struct HardswishInputGrad : Inputs<2> {
+  static Vec of(const Vec* v, const Vec*) noexcept {
+    const Vec three = Vec::set(3.0f);
+    const Vec inside = select(less(v[1], three), v[0] * (v[1] / three + Vec::set(0.5f)), v[0]);
+    return select(less_equal(v[1], -three), Vec::zero(), inside);
+  }
+};
+struct HardsigmoidInputGrad : Inputs<2> {
+  static Vec of(const Vec* v, const Vec*) noexcept {
+    const Vec three = Vec::set(3.0f);
+    return select(either(less_equal(v[1], -three), less_equal(three, v[1])), Vec::zero(), v[0] / Vec::set(6.0f));
+  }
+};
+struct ClampInputGrad : Inputs<2> {  // nothing from the bounds on
+  static Vec of(const Vec* v, const Vec* p) noexcept {
+    return select(either(less_equal(v[1], p[0]), less_equal(p[1], v[1])), Vec::zero(), v[0]);
+  }
+};
 // clang-format on
 
 template <typename F>
@@ -113,7 +158,7 @@ void run(const float* const* in, const bool* still, float* y, Index n, const flo
   Vec v[F::inputs];
   Index i = 0;
   for (; i + Vec::lanes <= n; i += Vec::lanes) {
-#pragma GCC unroll 6
+#pragma GCC unroll 7
     for (int k = 0; k < F::inputs; ++k) v[k] = Vec::load(in[k] + i * step[k]);
     F::of(v, p).store(y + i);
   }
@@ -133,6 +178,8 @@ constexpr MapKernel maps[] = {
     run<Relu>,       run<LeakyRelu>, run<Elu>,       run<Silu>,      run<Mish>,       run<Gelu>,       run<GeluTanh>,
     run<Hardswish>,  run<Hardsigmoid>, run<Softplus>, run<Logsigmoid>, run<Softshrink>, run<Hardshrink>, run<Threshold>,
     run<BinaryCrossEntropy>, run<ExpLess>, run<LogSoftmaxEnd>, run<StandardizeEnd>, run<StandardizeInputGradEnd>, run<ScaleShift>, run<Identity>,
+    run<NormalizeEnd>, run<NormalizeInputGradEnd>, run<ReluInputGrad>, run<LeakyReluInputGrad>, run<SigmoidInputGrad>, run<TanhInputGrad>,
+    run<SiluInputGrad>, run<GeluInputGrad>, run<HardswishInputGrad>, run<HardsigmoidInputGrad>, run<ClampInputGrad>,
 };
 static_assert(sizeof maps / sizeof maps[0] == static_cast<int>(Map::count), "one kernel an entry of Map");
 

@@ -21,6 +21,7 @@ SoftmaxTable softmax_table() noexcept;
 ReductionTable reduction_table() noexcept;
 ElementwiseTable elementwise_table() noexcept;
 MatmulTable matmul_table() noexcept;
+OptimizerTable optimizer_table() noexcept;
 PoolTable pool_table() noexcept;
 
 template <typename T> constexpr T least(T a, T b) noexcept { return b < a ? b : a; }

@@ -63,8 +63,16 @@ void to_channels_last(const ImageCopy& c) noexcept {
   });
 }
 
+void transpose_all(const float* from, Index from_row, Index rows, Index columns, float* to, Index to_row) noexcept {
+  constexpr Index lanes = Vec::lanes;
+  for (Index i = 0; i < rows; i += lanes)
+    for (Index j = 0; j < columns; j += lanes)
+      transpose_block<false>(from + i * from_row + j, from_row, static_cast<int>(least(lanes, rows - i)), static_cast<int>(least(lanes, columns - j)),
+                             to + j * to_row + i, to_row);
+}
+
 }  // namespace
 
-LayoutTable layout_table() noexcept { return {to_channels_last}; }
+LayoutTable layout_table() noexcept { return {to_channels_last, transpose_all}; }
 
 }  // namespace medtorch::MEDTORCH_ISA

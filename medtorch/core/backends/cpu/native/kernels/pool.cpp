@@ -14,6 +14,12 @@ struct Box {
 
 Vec read(const float* p, int left) noexcept { return left == Vec::lanes ? Vec::load(p) : Vec::load(p, left); }
 
+// Small whole numbers as floats.
+Vec whole(IVec n) noexcept {
+  const Vec magic = Vec::set(0x1.8p23f);
+  return floats(bits(magic) + n) - magic;
+}
+
 void greatest(const Pool& p, const Box& b, const float* x, Index c, int left, float* y, std::int64_t* place) noexcept {
   Vec best = Vec::set(-__builtin_inff());
   IVec where = IVec::set(static_cast<std::int32_t>((b.low[0] * p.size[1] + b.low[1]) * p.size[2] + b.low[2]));
@@ -89,6 +95,64 @@ void run(const Pool& p) noexcept {
   });
 }
 
+// Vector by vector of channels: the place of each lane's maximum, then the gradient added there and zeros elsewhere, which
+// change nothing: a sum that starts at +0 is never -0.
+void send_back(const Pool& p, const Box& b, const float* x, Index c, int left, const float* dy, float* dx, const Index* dx_stride) noexcept {
+  Vec best = Vec::set(-__builtin_inff());
+  IVec where = IVec::set(0);
+  std::int32_t nr = 0;
+  for (Index i = b.low[0]; i < b.high[0]; i += p.step[0])
+    for (Index j = b.low[1]; j < b.high[1]; j += p.step[1])
+      for (Index k = b.low[2]; k < b.high[2]; k += p.step[2], ++nr) {
+        const Vec value = read(x + i * p.x_stride[0] + j * p.x_stride[1] + k * p.x_stride[2] + c, left);
+        const Vec::Mask better = either(less(best, value), is_nan(value));
+        best = select(better, value, best);
+        where = bits(select(better, floats(IVec::set(nr)), floats(where)));
+      }
+  const Vec grad = read(dy + c, left), place = whole(where);
+  nr = 0;
+  for (Index i = b.low[0]; i < b.high[0]; i += p.step[0])
+    for (Index j = b.low[1]; j < b.high[1]; j += p.step[1])
+      for (Index k = b.low[2]; k < b.high[2]; k += p.step[2], ++nr) {
+        float* to = dx + i * dx_stride[0] + j * dx_stride[1] + k * dx_stride[2] + c;
+        const Vec sent = select(equal(place, Vec::set(static_cast<float>(nr))), grad, Vec::zero());
+        (read(to, left) + sent).store(to, left);
+      }
+}
+
+void max_input_grad(const Pool& p, float* dx, Index dx_image, const Index* dx_stride) noexcept {
+  const Index vectors = divide_up(p.channels, Vec::lanes), pixels = p.count[0] * p.count[1] * p.count[2];
+  const Index parts = p.n >= 8 ? 1 : least<Index>(vectors, 8);  // images, and channels where images are few
+  parallel(p.n * parts, 1, [&](Index begin, Index end) {
+    for (Index at = begin; at < end; ++at) {
+      const Index part = at % parts, n = at / parts, first = vectors * part / parts, last = vectors * (part + 1) / parts;
+      float* to = dx + n * dx_image;
+      const float* x = p.x + n * p.x_image;
+      const Index low = first * Vec::lanes, high = least(p.channels, last * Vec::lanes);
+      for (Index i = 0; i < p.size[0]; ++i)
+        for (Index j = 0; j < p.size[1]; ++j)
+          for (Index k = 0; k < p.size[2]; ++k) {
+            float* row = to + i * dx_stride[0] + j * dx_stride[1] + k * dx_stride[2];
+            for (Index c = low; c < high; ++c) row[c] = 0.0f;
+          }
+      for (Index pixel = 0; pixel < pixels; ++pixel) {
+        const Index o[3] = {pixel / (p.count[1] * p.count[2]), pixel / p.count[2] % p.count[1], pixel % p.count[2]};
+        Box b;
+        const float* dy = p.y + n * p.y_image;
+        for (int d = 0; d < 3; ++d) {
+          b.low[d] = p.low[d][o[d]];
+          b.high[d] = p.high[d][o[d]];
+          dy += o[d] * p.y_stride[d];
+        }
+        for (Index v = first; v < last; ++v) {
+          const Index c = v * Vec::lanes;
+          send_back(p, b, x, c, static_cast<int>(least<Index>(Vec::lanes, p.channels - c)), dy, to, dx_stride);
+        }
+      }
+    }
+  });
+}
+
 bool scatter(const PoolScatter& s) noexcept {
   const Index part = 16, parts = divide_up(s.channels, part);  // channels of one piece of work, the same on every set
   int wrong = 0;
@@ -114,6 +178,6 @@ bool scatter(const PoolScatter& s) noexcept {
 
 }  // namespace
 
-PoolTable pool_table() noexcept { return {run, scatter}; }
+PoolTable pool_table() noexcept { return {run, max_input_grad, scatter}; }
 
 }  // namespace medtorch::MEDTORCH_ISA

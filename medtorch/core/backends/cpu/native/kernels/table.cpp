@@ -21,6 +21,7 @@ const Table& MEDTORCH_JOIN(table_, MEDTORCH_ISA)() noexcept {
     t.reduction = isa::reduction_table();
     t.elementwise = isa::elementwise_table();
     t.matmul = isa::matmul_table();
+    t.optimizer = isa::optimizer_table();
     t.pool = isa::pool_table();
     t.interpolate = isa::interpolate_table();
     t.norm = isa::norm_table();
