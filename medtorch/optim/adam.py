@@ -7,12 +7,16 @@ Requires  REQ-F-OPT-003
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
+from medtorch.core.kernels import Kernels
 from medtorch.core.ops.arithmetic import maximum
+from medtorch.core.stepping import step_together
 from medtorch.core.tensor import Tensor
 from medtorch.errors import ArgumentError, UnsupportedError
 from medtorch.optim.optimizer import Closure, Group, Optimizer, Params, check_numbers, counted, new_step
+from medtorch.optim.together import SWITCHES, parted
 
 
 class Adam(Optimizer):
@@ -23,6 +27,8 @@ class Adam(Optimizer):
               p <- p - lr / (1 - b1^t) * m / (sqrt(v) / sqrt(1 - b2^t) + eps), with `amsgrad` the largest v so far
     Raises    ArgumentError for a negative number or a beta outside [0, 1)
     """
+
+    _accepted = SWITCHES
 
     def __init__(
         self,
@@ -65,6 +71,21 @@ class Adam(Optimizer):
         """Move every parameter that has a gradient."""
         return self._step(closure)
 
+    def _update_together(self, params: list[Tensor], group: Group) -> list[Tensor]:
+        names = ("exp_avg", "exp_avg_sq", *(("max_exp_avg_sq",) if group["amsgrad"] else ()))
+        together, alone = parted(
+            type(self).__name__, params, group, lambda p: [self.state[p].get(name) for name in names]
+        )
+        by_step: dict[int, list[tuple[Any, ...]]] = {}
+        for param in together:
+            state = self.state[param]
+            if not state:
+                _start(param, state, group["amsgrad"])
+            by_step.setdefault(counted(state), []).append((param, param.grad, *(state[name] for name in names)))
+        for step, rows in by_step.items():
+            step_together(rows, functools.partial(_adam, group, step))
+        return alone
+
     def _update(self, param: Tensor, grad: Tensor, group: Group) -> None:
         state = self.state[param]
         lr, decay = group["lr"], group["weight_decay"]
@@ -85,6 +106,19 @@ class Adam(Optimizer):
             square = state["max_exp_avg_sq"].copy_(maximum(state["max_exp_avg_sq"], square))
         scale = (square.sqrt() / (1 - beta2**step) ** 0.5).add_(group["eps"])
         param.addcdiv_(mean, scale, value=-lr / (1 - beta1**step))
+
+
+def _adam(group: Group, step: int, kernels: Kernels, rows: list[tuple[Any, ...]]) -> None:
+    kernels.adam_step(
+        rows,
+        step,
+        group["lr"],
+        group["betas"],
+        group["eps"],
+        group["weight_decay"],
+        group["decoupled_weight_decay"],
+        group["maximize"],
+    )
 
 
 def _start(param: Tensor, state: dict[str, Any], amsgrad: bool) -> None:

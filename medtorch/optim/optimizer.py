@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 from medtorch.core import dtypes
 from medtorch.core.handles import RemovableHandle
@@ -21,7 +21,8 @@ Group = dict[str, Any]
 Params = Iterable[Tensor] | Iterable[Group] | Iterable[tuple[str, Tensor]]
 Closure = Callable[[], Any]
 
-# torch's switches between implementations of the same rule. One of them is ours: the plain loop over parameters.
+# torch's switches between implementations of the same rule. Ours are the plain loop over parameters and, for some
+# rules, one kernel call over all of them, which gives the same bits.
 _SWITCHES = ("foreach", "fused", "capturable", "differentiable")
 
 
@@ -59,6 +60,9 @@ class Optimizer:
     Raises    ArgumentError for no parameters, computed tensors, a parameter in two groups, a missing option;
               UnsupportedError for a switch of torch's that would mean another implementation
     """
+
+    _accepted: ClassVar[tuple[str, ...]] = ()
+    """Which of torch's switches mean something here: "foreach" and "fused" where one call moves all parameters."""
 
     def __init__(self, params: Params, defaults: Group) -> None:
         self.defaults = defaults
@@ -112,7 +116,7 @@ class Optimizer:
                 raise ArgumentError(f"parameter group didn't specify a value of required optimization parameter {name}")
             group.setdefault(name, default)
         self._check_group(group)
-        refuse_switches(type(self).__name__, group)
+        refuse_switches(type(self).__name__, group, self._accepted)
         self.param_groups.append(group)
 
     def _check_group(self, group: Group) -> None:
@@ -159,10 +163,15 @@ class Optimizer:
         with no_grad():
             for group in self.param_groups:
                 plain = {**group, "lr": number(group["lr"])} if isinstance(group.get("lr"), Tensor) else group
-                for param in group["params"]:
+                moved = [param for param in group["params"] if param.grad is not None]
+                for param in self._update_together(moved, plain):
                     if param.grad is not None:
                         self._update(param, param.grad, plain)
         return loss
+
+    def _update_together(self, params: list[Tensor], group: Group) -> list[Tensor]:
+        """Move those that one kernel call can move with the same numbers as `_update`; give back the others."""
+        return params
 
     def _update(self, param: Tensor, grad: Tensor, group: Group) -> None:
         """Move one parameter in place."""
@@ -207,7 +216,7 @@ class Optimizer:
         for key, value in given["state"].items():
             state[owners.get(key, key)] = _fitted(owners[key], value) if key in owners else value
         for own, new in zip(self.param_groups, groups, strict=True):
-            refuse_switches(type(self).__name__, new)
+            refuse_switches(type(self).__name__, new, self._accepted)
             new["params"] = own["params"]
             if "param_names" in own:
                 new.setdefault("param_names", own["param_names"])
@@ -308,10 +317,12 @@ def _separated(params: Any) -> tuple[list[Tensor], list[str]]:
     return [param[1] for param in named] if named else every, [param[0] for param in named]
 
 
-def refuse_switches(name: str, group: Group) -> None:
+def refuse_switches(name: str, group: Group, accepted: tuple[str, ...] = ()) -> None:
     """Raise UnsupportedError for a switch of torch's that would mean another implementation than ours."""
+    if group.get("foreach") and group.get("fused"):
+        raise ArgumentError(f"{name}: foreach and fused cannot both be True")
     for switch in _SWITCHES:
-        if group.get(switch):
+        if group.get(switch) and switch not in accepted:
             raise UnsupportedError(f"{name}: {switch}={group[switch]!r} is not supported")
 
 
@@ -339,7 +350,8 @@ def new_step(param: Tensor) -> Tensor:
 
 def counted(state: dict[str, Any]) -> int:
     """One step more."""
-    state["step"] = state["step"] + 1
+    before = state["step"]
+    state["step"] = before._made(before._array + 1, before.device)
     return int(state["step"].item())
 
 

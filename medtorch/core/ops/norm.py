@@ -12,10 +12,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from medtorch.core.dtypes import dtype, finfo, float32
-from medtorch.core.modes import is_grad_enabled
+from medtorch.core.modes import is_grad_enabled, no_grad
 from medtorch.core.ops.moments import norm
 from medtorch.core.ops.op import Array, Op, require, sum_to
 from medtorch.core.ops.pad import pad
@@ -100,7 +100,7 @@ class Normalize(Op):
     Math      mean = sum x / n;  var = sum (x - mean)^2 / n;  r = (var + eps)^(-1/2);  z = (x - mean) r
               y = z weight + bias;  db = sum dy;  dw = sum z dy
               dx = ((dy - sum dy / n) - z (sum z dy) / n) (r weight), sums over `dims`
-    Shapes    x; weight, bias: x's ndim, size 1 or x's along each dim, 1 along `dims`  ->  y: as x; mean, var: 1 along `dims`
+    Shapes    x (N, C, ...); weight, bias (C)  ->  y: as x; mean, var: x's shape with size 1 along `dims`
     """
 
     dims: Shape
@@ -113,13 +113,12 @@ class Normalize(Op):
         return x, small, small
 
     def forward(self, kernels: Kernels, x: Array, weight: Array, bias: Array) -> tuple[Array, Array, Array]:
-        return kernels.normalize(x, weight, bias, self.dims, self.eps)
+        return kernels.normalize(x, _laid(weight, x.ndim), _laid(bias, x.ndim), self.dims, self.eps)
 
     def vjp(
         self,
         x: Tensor,
         weight: Tensor,
-        bias_spec: Spec,
         mean: Tensor,
         var: Tensor,
         dy: tuple[Tensor | None, ...],
@@ -134,18 +133,19 @@ class Normalize(Op):
             dx = share if dx is None or share is None else dx + share
         if total is None or along is None:
             return dx, None, None
-        return dx, sum_to(along, weight.spec), sum_to(total, bias_spec)
+        across = weight.spec.with_shape((1, x.shape[1], *(1,) * (x.ndim - 2)))
+        return dx, *(sum_to(part, across).reshape(weight.shape) for part in (along, total))
 
     def _of_result(
         self, x: Tensor, weight: Tensor, mean: Tensor, var: Tensor, dy: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """dx, sum dy and sum z dy: in one kernel, or in ops where the gradient is recorded. The roundings are the same."""
+        """dx, sum dy and sum z dy: in one kernel, or in ops where it is recorded, with the same roundings."""
         if not is_grad_enabled():
             return NormalizeInputGrad(self.dims, self.eps)(dy, x, weight, mean, var)  # type: ignore[no-any-return]
         n = math.prod(x.shape[d] for d in self.dims)
         z, _, spread = Standardize(self.dims, self.eps)(x)
         total, along = dy.sum(self.dims, keepdim=True), (z * dy).sum(self.dims, keepdim=True)
-        factor = (spread + self.eps).rsqrt() * weight
+        factor = (spread + self.eps).rsqrt() * _laid(weight, x.ndim)
         return ((dy - total / n) - z * (along / n)) * factor, total, along
 
 
@@ -166,7 +166,12 @@ class NormalizeInputGrad(Op):
     def forward(
         self, kernels: Kernels, dy: Array, x: Array, weight: Array, mean: Array, var: Array
     ) -> tuple[Array, Array, Array]:
-        return kernels.normalize_input_grad(dy, x, weight, mean, var, self.dims, self.eps)
+        return kernels.normalize_input_grad(dy, x, _laid(weight, x.ndim), mean, var, self.dims, self.eps)
+
+
+def _laid(by_channel: Any, ndim: int) -> Any:
+    """(C) as (1, C, 1, ...)."""
+    return by_channel.reshape((1, by_channel.shape[0], *(1,) * (ndim - 2)))
 
 
 def _moment_dtype(x: Spec) -> dtype:
@@ -200,9 +205,8 @@ def batch_norm(
     require(eps > 0, ArgumentError, "batch_norm", f"eps must be positive when training, got {eps}", **given)
     y, mean, var = _normalized(input, (0, *range(2, input.ndim)), weight, bias, across, eps)
     if values:
-        unbiased = var.detach().reshape(channels) * (values / (values - 1))
-        _follow(running_mean, mean.detach().reshape(channels), momentum)
-        _follow(running_var, unbiased, momentum)
+        _follow(running_mean, mean, momentum)
+        _follow(running_var, var, momentum, values / (values - 1))
     return y
 
 
@@ -229,9 +233,8 @@ def instance_norm(
     across = (1, channels, *(1,) * (input.ndim - 2))
     y, mean, var = _normalized(input, tuple(range(2, input.ndim)), weight, bias, across, eps)
     if input.numel():
-        unbiased = var.detach().mean(0).reshape(channels) * (values / (values - 1))
-        _follow(running_mean, mean.detach().mean(0).reshape(channels), momentum)
-        _follow(running_var, unbiased, momentum)
+        _follow(running_mean, mean, momentum)
+        _follow(running_var, var, momentum, values / (values - 1))
     return y
 
 
@@ -241,7 +244,7 @@ def _normalized(
     """Standardized over `dims`, times weight, plus bias, both in the shape `shape`; mean and variance."""
     alike = weight is not None and bias is not None and input.dtype is weight.dtype is bias.dtype
     if alike and input.dtype.itemsize > 2 and weight is not None and bias is not None:
-        return Normalize(dims, eps)(input, weight.reshape(shape), bias.reshape(shape))  # type: ignore[no-any-return]
+        return Normalize(dims, eps)(input, weight, bias)  # type: ignore[no-any-return]
     y, mean, var = Standardize(dims, eps)(input)
     return _scaled(y, weight, bias, shape, input), mean, var
 
@@ -336,9 +339,14 @@ def _by_running_moments(
     return _scaled(input, scale, shift, (1, input.shape[1], *(1,) * (input.ndim - 2)), input)
 
 
-def _follow(running: Tensor | None, own: Tensor, momentum: float) -> None:
-    if running is not None:
-        running.copy_(running.detach() * (1 - momentum) + own * momentum)
+def _follow(running: Tensor | None, own: Tensor, momentum: float, factor: float = 1.0) -> None:
+    """`running` one step on towards `own` (N, C, 1, ...), averaged over the batch, times `factor`."""
+    if running is None:
+        return
+    with no_grad():
+        own = own if own.shape[0] == 1 else own.mean(0)
+        own = own.reshape(running.shape) * factor if factor != 1 else own.reshape(running.shape)
+        running.copy_(running * (1 - momentum) + own * momentum)
 
 
 def _scaled(y: Tensor, weight: Tensor | None, bias: Tensor | None, shape: Shape, like: Tensor) -> Tensor:

@@ -75,4 +75,4 @@ _ACTIVATIONS: dict[str, tuple[Any, ...]] = {
 def _is_same(a: Array, b: Array) -> bool:
     """Whether two arrays are the same places of memory in the same order."""
     same = a.shape == b.shape and a.strides == b.strides
-    return same and a.__array_interface__["data"][0] == b.__array_interface__["data"][0]
+    return same and bool(a.__array_interface__["data"][0] == b.__array_interface__["data"][0])

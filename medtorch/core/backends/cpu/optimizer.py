@@ -28,9 +28,7 @@ class OptimizerKernels(NativeFamily, ReferenceOptimizerKernels):
     ) -> None:
         kept, others = _parted(rows)
         has_buffer = bool(kept) and len(kept[0]) == 3
-        left = self.set.sgd_step(
-            kept, has_buffer, lr, momentum, dampening, weight_decay, nesterov, maximize, first
-        )
+        left = self.set.sgd_step(kept, has_buffer, lr, momentum, dampening, weight_decay, nesterov, maximize, first)
         others += [kept[nr] for nr in left]
         super().sgd_step(others, lr, momentum, dampening, weight_decay, nesterov, maximize, first)
 
@@ -48,9 +46,7 @@ class OptimizerKernels(NativeFamily, ReferenceOptimizerKernels):
         kept, others = _parted(rows)
         amsgrad = bool(kept) and len(kept[0]) == 5
         rate, root = -lr / (1 - betas[0] ** step), (1 - betas[1] ** step) ** 0.5
-        left = self.set.adam_step(
-            kept, amsgrad, lr, *betas, eps, weight_decay, rate, root, decoupled, maximize
-        )
+        left = self.set.adam_step(kept, amsgrad, lr, *betas, eps, weight_decay, rate, root, decoupled, maximize)
         others += [kept[nr] for nr in left]
         super().adam_step(others, step, lr, betas, eps, weight_decay, decoupled, maximize)
 

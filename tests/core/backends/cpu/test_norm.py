@@ -134,3 +134,47 @@ def test_norms_are_as_accurate_as_pytorchs(widest, rng, needs_torch: ModuleType)
     for x, dims, theirs in ((rows, (1,), layer), (images, (0, 2, 3), batch)):
         expected = truth(x, dims)[0]
         assert rms_gap(widest.standardize(x, dims, EPS)[0], expected) <= 1.5 * rms_gap(theirs, expected)
+
+
+NORMALIZED = {name: CASES[name] for name in ("batch", "batch, volumes", "batch, no space", "instance")}
+
+
+@pytest.fixture(params=NORMALIZED.values(), ids=NORMALIZED.keys())
+def normalized(request, rng):
+    shape, dims = request.param
+    across = (1, shape[1], *(1,) * (len(shape) - 2))
+    return numbers(rng, *shape) + 1, numbers(rng, *shape), numbers(rng, *across), numbers(rng, *across), dims
+
+
+def test_weight_and_bias_come_in_the_same_pass(widest, normalized):
+    x, dy, weight, bias, dims = normalized
+    y, mean, var = widest.normalize(x, weight, bias, dims, EPS)
+    plain, *moments = truth(x, dims)
+    for found, expected in zip((y, mean, var), (plain * weight + bias, *moments), strict=True):
+        assert rms_gap(found, expected) < 3e-7
+    dx, total, along = widest.normalize_input_grad(dy, x, weight, mean, var, dims, EPS)
+    assert rms_gap(dx, grad_truth((dy * weight.astype(np.float64)), x, dims)) < 4e-7
+    assert rms_gap(total, dy.astype(np.float64).sum(axis=dims, keepdims=True)) < 1e-5
+    assert rms_gap(along, (dy * plain).sum(axis=dims, keepdims=True)) < 1e-5
+
+
+def test_weight_and_bias_give_the_bits_of_the_steps_one_by_one(widest, normalized):
+    x, _, weight, bias, dims = normalized
+    y, mean, var = widest.normalize(x, weight, bias, dims, EPS)
+    plain, *moments = widest.standardize(x, dims, EPS)
+    assert same_bits(y, widest.add(widest.mul(plain, weight), bias))
+    assert same_bits(mean, moments[0])
+    assert same_bits(var, moments[1])
+
+
+def test_normalizing_gives_the_same_bits_on_every_set_layout_and_number_of_threads(native, sets, normalized):
+    x, dy, weight, bias, dims = normalized
+    first = None
+    for kernels in sets:
+        for threads in (1, 3):
+            native.set_thread_count(threads)
+            for name, laid in layouts(x).items():
+                y, mean, var = kernels.normalize(laid, weight, bias, dims, EPS)
+                found = (y, *kernels.normalize_input_grad(layouts(dy)[name], laid, weight, mean, var, dims, EPS))
+                first = first or found
+                assert all(same_bits(a, b) for a, b in zip(first, found, strict=True)), (kernels.set.name, name)

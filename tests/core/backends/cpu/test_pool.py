@@ -106,6 +106,24 @@ def test_the_gradient_of_the_greatest_adds_up_where_windows_meet(sets, reference
     assert all(same_bits(found[0], other) for other in found[1:])
 
 
+def test_the_gradient_of_a_max_pool_is_found_in_one_pass(native, sets, reference, rng, window):
+    size, (kernel, stride, padding, dilation, count), _ = window
+    x = numbers(rng, 3, 19, *size)
+    x[x > 1] = 1  # equals
+    x[0, 0].flat[::3] = np.nan
+    dy = numbers(rng, 3, 19, *count)
+    places = reference.max_pool_indices(x, kernel, stride, padding, dilation, count)
+    truth = reference.pool_scatter(dy.astype(float), places, size)
+    expected = sets[0].pool_scatter(dy, places, size)
+    assert rms_gap(expected, truth) < BOUND
+    for kernels in sets:
+        for threads in (1, 3):
+            native.set_thread_count(threads)
+            for lay in (np.asarray, channels_last):
+                found = kernels.max_pool_input_grad(lay(dy), lay(x), kernel, stride, padding, dilation)
+                assert same_bits(found, expected), kernels.set.name
+
+
 def test_any_number_of_threads_and_any_batch_gives_the_same_bits(native, widest, rng):
     x, dy = numbers(rng, 5, 40, 40, 40), numbers(rng, 5, 40, 20, 20)
     places = ((3, 3), (2, 2), (1, 1), (1, 1), (20, 20))

@@ -22,6 +22,7 @@ enum class Map : int {
   exp_less, log_softmax_end, standardize_end, standardize_input_grad_end, scale_shift, identity, normalize_end, normalize_input_grad_end,
   relu_input_grad, leaky_relu_input_grad, sigmoid_input_grad, tanh_input_grad, silu_input_grad, gelu_input_grad,
   hardswish_input_grad, hardsigmoid_input_grad, clamp_input_grad,
+  log2, log10, sin, cos, tan, asin, acos, atan, sinh, cosh, pow, atan2,
   count,
 };
 
@@ -63,6 +64,12 @@ constexpr MapInfo map_infos[] = {
     {"silu_input_grad", 2, 0, false, false, true}, {"gelu_input_grad", 2, 0, false, false, true},
     {"hardswish_input_grad", 2, 0, false, false, false}, {"hardsigmoid_input_grad", 2, 0, false, false, false},
     {"clamp_input_grad", 2, 2, false, false, false},
+    {"log2", 1, 0, false, false, true},     {"log10", 1, 0, false, false, true},
+    {"sin", 1, 0, false, false, true},      {"cos", 1, 0, false, false, true},
+    {"tan", 1, 0, false, false, true},      {"asin", 1, 0, false, false, true},
+    {"acos", 1, 0, false, false, true},     {"atan", 1, 0, false, false, true},
+    {"sinh", 1, 0, false, false, true},     {"cosh", 1, 0, false, false, true},
+    {"pow", 2, 0, false, false, true},      {"atan2", 2, 0, false, false, true},
 };
 // clang-format on
 static_assert(sizeof map_infos / sizeof map_infos[0] == static_cast<int>(Map::count), "one line an entry of Map");

@@ -3,6 +3,7 @@
 #include "../families/elementwise.hpp"
 #include "../functions.hpp"
 #include "../simd.hpp"
+#include "../wide.hpp"
 #include "kernels.hpp"
 
 namespace medtorch::MEDTORCH_ISA {
@@ -60,6 +61,18 @@ struct Log1p : Inputs<1> { static Vec of(const Vec* v, const Vec*) noexcept { re
 struct Tanh : Inputs<1> { static Vec of(const Vec* v, const Vec*) noexcept { return tanh(v[0]); } };
 struct Sigmoid : Inputs<1> { static Vec of(const Vec* v, const Vec*) noexcept { return sigmoid(v[0]); } };
 struct Erf : Inputs<1> { static Vec of(const Vec* v, const Vec*) noexcept { return erf(v[0]); } };
+struct Log2 : Inputs<1> { static Vec of(const Vec* v, const Vec*) noexcept { return each_wide<wide::log2>(v[0]); } };
+struct Log10 : Inputs<1> { static Vec of(const Vec* v, const Vec*) noexcept { return each_wide<wide::log10>(v[0]); } };
+struct Sin : Inputs<1> { static Vec of(const Vec* v, const Vec*) noexcept { return each_wide<wide::sin>(v[0]); } };
+struct Cos : Inputs<1> { static Vec of(const Vec* v, const Vec*) noexcept { return each_wide<wide::cos>(v[0]); } };
+struct Tan : Inputs<1> { static Vec of(const Vec* v, const Vec*) noexcept { return each_wide<wide::tan>(v[0]); } };
+struct Asin : Inputs<1> { static Vec of(const Vec* v, const Vec*) noexcept { return each_wide<wide::asin>(v[0]); } };
+struct Acos : Inputs<1> { static Vec of(const Vec* v, const Vec*) noexcept { return each_wide<wide::acos>(v[0]); } };
+struct Atan : Inputs<1> { static Vec of(const Vec* v, const Vec*) noexcept { return each_wide<wide::atan>(v[0]); } };
+struct Sinh : Inputs<1> { static Vec of(const Vec* v, const Vec*) noexcept { return each_wide<wide::sinh>(v[0]); } };
+struct Cosh : Inputs<1> { static Vec of(const Vec* v, const Vec*) noexcept { return each_wide<wide::cosh>(v[0]); } };
+struct Pow : Inputs<2> { static Vec of(const Vec* v, const Vec*) noexcept { return each_wide<wide::pow>(v[0], v[1]); } };
+struct Atan2 : Inputs<2> { static Vec of(const Vec* v, const Vec*) noexcept { return each_wide<wide::atan2>(v[0], v[1]); } };
 
 struct Relu : Inputs<1> { static Vec of(const Vec* v, const Vec*) noexcept { return relu(v[0]); } };
 struct LeakyRelu : Inputs<1> { static Vec of(const Vec* v, const Vec* p) noexcept { return leaky_relu(v[0], p[0]); } };
@@ -180,6 +193,7 @@ constexpr MapKernel maps[] = {
     run<BinaryCrossEntropy>, run<ExpLess>, run<LogSoftmaxEnd>, run<StandardizeEnd>, run<StandardizeInputGradEnd>, run<ScaleShift>, run<Identity>,
     run<NormalizeEnd>, run<NormalizeInputGradEnd>, run<ReluInputGrad>, run<LeakyReluInputGrad>, run<SigmoidInputGrad>, run<TanhInputGrad>,
     run<SiluInputGrad>, run<GeluInputGrad>, run<HardswishInputGrad>, run<HardsigmoidInputGrad>, run<ClampInputGrad>,
+    run<Log2>, run<Log10>, run<Sin>, run<Cos>, run<Tan>, run<Asin>, run<Acos>, run<Atan>, run<Sinh>, run<Cosh>, run<Pow>, run<Atan2>,
 };
 static_assert(sizeof maps / sizeof maps[0] == static_cast<int>(Map::count), "one kernel an entry of Map");
 
