@@ -32,21 +32,28 @@ _DIRECT = ("add", "relu")
 def inplace(function: Callable[..., Any]) -> Callable[..., Any]:
     """The in-place form of an op's function: `add` -> `add_`."""
 
+    name = function.__name__
+
     @functools.wraps(function)
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        guard(self, function.__name__ + "_")
-        start = now()
-        if function.__name__ in _DIRECT:
-            STATE.into = self
-        try:
-            value = function(self, *args, **kwargs)
-        finally:
-            STATE.into = None
-        keep_copies(value.grad_fn, start, self)
-        return assign(self, value, function.__name__ + "_")
+        return change(self, name, function, *args, **kwargs)
 
-    method.__name__ = method.__qualname__ = function.__name__ + "_"
+    method.__name__ = method.__qualname__ = name + "_"
     return method
+
+
+def change(target: Tensor, name: str, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Tensor:
+    """`function(target, ...)` written over `target`, whose old numbers the tape keeps if it needs them."""
+    guard(target, name + "_")
+    start = now()
+    if name in _DIRECT:
+        STATE.into = target
+    try:
+        value = function(target, *args, **kwargs)
+    finally:
+        STATE.into = None
+    keep_copies(value.grad_fn, start, target)
+    return assign(target, value, name + "_")
 
 
 def overwrite(target: Tensor, value: Any, name: str) -> Tensor:

@@ -25,9 +25,9 @@ def can_step(param: Tensor, grad: Tensor, *state: Tensor | None) -> bool:
     if param.dtype not in (float32, float64) or STATE.capture is not None:
         return False
     return all(
-        t is None or (t.dtype is param.dtype and t.device == param.device and t.shape == param.shape and _is_whole(t))
-        for t in (param, grad, *state)
-    )
+        t is None or (t.dtype is param.dtype and t.device == param.device and t.shape == param.shape)
+        for t in (grad, *state)
+    ) and all(t is None or _is_whole(t) for t in (param, *state))
 
 
 def _is_whole(tensor: Tensor) -> bool:

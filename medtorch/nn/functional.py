@@ -11,8 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from medtorch.core.inplace import assign, guard
-from medtorch.core.modes import is_grad_enabled
+from medtorch.core.inplace import change
 from medtorch.core.ops import activation as _activation
 from medtorch.core.ops import dropout as _dropout
 from medtorch.core.ops import elementwise as _elementwise
@@ -249,11 +248,7 @@ __all__ = [
 
 def _run(name: str, function: Callable[[Tensor], Tensor], input: Tensor, inplace: bool) -> Tensor:
     """`function(input)`, with `inplace` written over the input, whose old numbers the tape keeps if it needs them."""
-    if not inplace:
-        return function(input)
-    guard(input, name + "_")
-    source = input.clone() if is_grad_enabled() and input.requires_grad else input
-    return assign(input, function(source), name + "_")
+    return change(input, name, function) if inplace else function(input)
 
 
 native_channel_shuffle = channel_shuffle

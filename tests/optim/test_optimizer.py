@@ -87,6 +87,15 @@ WITHOUT = {
 }
 
 
+TOGETHER = ("SGD", "Adam", "AdamW")
+
+
+@pytest.mark.parametrize("name", TOGETHER)
+def test_foreach_and_fused_together_are_refused(name):
+    with pytest.raises(ArgumentError, match=f"{name}: foreach and fused cannot both be True"):
+        getattr(optim, name)([param()], foreach=True, fused=True)
+
+
 @pytest.mark.parametrize(
     "name",
     [
@@ -109,6 +118,9 @@ def test_switches_between_torchs_implementations_are_refused_by_name(name, switc
     if switch in WITHOUT.get(name, {"fused"}):
         with pytest.raises(TypeError, match=switch):
             getattr(optim, name)([param()], **{switch: True})
+        return
+    if name in TOGETHER and switch in ("foreach", "fused"):  # a meaning that it has here, too
+        assert getattr(optim, name)([param()], **{switch: True}).param_groups[0][switch] is True
         return
     with pytest.raises(UnsupportedError, match=f"{name}: {switch}=True is not supported"):
         getattr(optim, name)([param()], **{switch: True})
