@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from medtorch.core.dtypes import dtype, finfo, float32
-from medtorch.core.modes import is_grad_enabled, no_grad
+from medtorch.core.modes import is_plain, no_grad
 from medtorch.core.ops.moments import norm
 from medtorch.core.ops.op import Array, Op, require, sum_to
 from medtorch.core.ops.pad import pad
@@ -99,7 +99,7 @@ class Normalize(Op):
 
     Math      mean = sum x / n;  var = sum (x - mean)^2 / n;  r = (var + eps)^(-1/2);  z = (x - mean) r
               y = z weight + bias;  db = sum dy;  dw = sum z dy
-              dx = ((dy - sum dy / n) - z (sum z dy) / n) (r weight), sums over `dims`
+              dx = ((dy - sum dy / n) - (x - mean) (r (sum z dy / n))) (r weight), sums over `dims`
     Shapes    x (N, C, ...); weight, bias (C)  ->  y: as x; mean, var: x's shape with size 1 along `dims`
     """
 
@@ -140,13 +140,14 @@ class Normalize(Op):
         self, x: Tensor, weight: Tensor, mean: Tensor, var: Tensor, dy: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         """dx, sum dy and sum z dy: in one kernel, or in ops where it is recorded, with the same roundings."""
-        if not is_grad_enabled():
+        if is_plain():
             return NormalizeInputGrad(self.dims, self.eps)(dy, x, weight, mean, var)  # type: ignore[no-any-return]
         n = math.prod(x.shape[d] for d in self.dims)
-        z, _, spread = Standardize(self.dims, self.eps)(x)
+        z, centre, spread = Standardize(self.dims, self.eps)(x)
         total, along = dy.sum(self.dims, keepdim=True), (z * dy).sum(self.dims, keepdim=True)
-        factor = (spread + self.eps).rsqrt() * _laid(weight, x.ndim)
-        return ((dy - total / n) - z * (along / n)) * factor, total, along
+        scale = (spread + self.eps).rsqrt()
+        dx = ((dy - total / n) - (x - centre) * (scale * (along / n))) * (scale * _laid(weight, x.ndim))
+        return dx, total, along
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ from types import ModuleType
 import numpy as np
 
 from medtorch.core.backends.cpu.activation import ActivationKernels
-from medtorch.core.backends.cpu.chains import ChainKernels
 from medtorch.core.backends.cpu.conv import ConvKernels
 from medtorch.core.backends.cpu.elementwise import ElementwiseKernels
 from medtorch.core.backends.cpu.fused import FusedKernels, PackedWeights
@@ -28,7 +27,6 @@ from medtorch.core.backends.reference import ReferenceKernels
 class CpuKernels(
     FusedKernels,
     ActivationKernels,
-    ChainKernels,
     ConvKernels,
     ElementwiseKernels,
     InterpolateKernels,

@@ -242,10 +242,6 @@ class FusedKernels(ConvKernels, ReferenceFusedKernels):
         y = None if out is None else self._mapped("identity", (x,), activation, alpha, out)
         return super().activate(x, activation, alpha, out) if y is None else y
 
-    def copy_into(self, x: Array, out: Array) -> Array:
-        y = self._mapped("identity", (x,), "none", 0.0, out) if x.shape == out.shape else None
-        return super().copy_into(x, out) if y is None else y
-
     def _mapped(self, name: str, arrays: tuple[Array, ...], activation: str, alpha: float, out: Array) -> Array | None:
         """The native function of `arrays` with what follows it, in `out`; None where native kernels do not do that."""
         then = ENDINGS.get(activation)

@@ -1,9 +1,13 @@
-"""Copies that change the order of memory, natively for float32.
+"""Copies natively: whatever moves numbers from one order of memory to another.
+
+What is put together (cat, pad) lies in memory as its largest part does, so that channels-last images stay so.
 
 Requires  REQ-F-OPS-001
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 
@@ -11,18 +15,20 @@ from medtorch.core import shapes
 from medtorch.core.backends.cpu.base import FLOAT32, NativeFamily
 from medtorch.core.backends.reference.base import Array
 from medtorch.core.backends.reference.layout import LayoutKernels as ReferenceLayoutKernels
+from medtorch.core.backends.reference.pad import PadKernels as ReferencePadKernels
+from medtorch.core.shapes import Shape
+from medtorch.core.windows import Pads
 
 
-class LayoutKernels(NativeFamily, ReferenceLayoutKernels):
-    """Copies, and reshapes that need one."""
+class LayoutKernels(NativeFamily, ReferenceLayoutKernels, ReferencePadKernels):
+    """Copies, concatenation, constant pads."""
 
     def copy(self, x: Array, memory_format: str) -> Array:
         if x.dtype != FLOAT32 or not x.size:
             return super().copy(x, memory_format)
         kept = memory_format == "preserve_format"
-        by_step = _order(x)
-        out = self.new_in_order(x.shape, by_step if kept else shapes.memory_order(x.ndim, memory_format))
-        return out if self.set.map_into(out, "identity", (x,), (), "", ()) else super().copy(x, memory_format)
+        out = self.new_in_order(x.shape, _order(x) if kept else shapes.memory_order(x.ndim, memory_format))
+        return out if self.set.copy_into(x, out) else super().copy(x, memory_format)
 
     def roll(self, x: Array, shifts: tuple[int, ...], dims: tuple[int, ...]) -> Array:
         if x.dtype != FLOAT32 or not x.size or not dims:
@@ -42,6 +48,52 @@ class LayoutKernels(NativeFamily, ReferenceLayoutKernels):
         view = _view(x, shape)
         return self.copy(x, "contiguous_format").reshape(shape) if view is None else view
 
+    def copy_into(self, x: Array, out: Array) -> Array:
+        if np.may_share_memory(x, out) or not self.set.copy_into(x, out):
+            out[...] = x
+        return out
+
+    def cat(self, xs: tuple[Array, ...], dim: int) -> Array:
+        if any(x.dtype != FLOAT32 for x in xs) or not any(x.size for x in xs):
+            return super().cat(xs, dim)
+        shape = list(xs[0].shape)
+        shape[dim] = sum(x.shape[dim] for x in xs)
+        out = self.new_in_order(tuple(shape), _order_of_parts(max(xs, key=lambda x: x.size)))
+        start = 0
+        for x in xs:
+            part = (*(slice(None),) * dim, slice(start, start + x.shape[dim]))
+            self.copy_into(x, out[part])
+            start += x.shape[dim]
+        return out
+
+    def pad_constant(self, x: Array, pads: Pads, value: Any) -> Array:
+        lead = x.ndim - len(pads)
+        sizes = x.shape[lead:]
+        shape = (*x.shape[:lead], *(n + before + after for n, (before, after) in zip(sizes, pads, strict=True)))
+        if x.dtype != FLOAT32 or not x.size or min(shape, default=0) <= 0:
+            return super().pad_constant(x, pads, value)
+        out = self.new_in_order(shape, _order_of_parts(x))
+        out[...] = value
+        source = tuple(slice(max(-b, 0), n - max(-a, 0)) for n, (b, a) in zip(sizes, pads, strict=True))
+        target = tuple(slice(max(b, 0), n + b + min(a, 0)) for n, (b, a) in zip(sizes, pads, strict=True))
+        self.copy_into(x[(..., *source)], out[(..., *target)])
+        return out
+
+
+def _order(x: Array) -> Shape:
+    """The dims from the outermost in memory on, as NumPy's order "K" has them."""
+    return tuple(sorted(range(x.ndim), key=lambda d: (-abs(x.strides[d]), d)))
+
+
+def _order_of_parts(x: Array) -> Shape:
+    """That of x where its elements fill a stretch of memory, else row-major."""
+    expected = x.itemsize
+    for d in sorted((d for d in range(x.ndim) if x.shape[d] != 1), key=lambda d: x.strides[d]):
+        if x.strides[d] != expected:
+            return tuple(range(x.ndim))
+        expected *= x.shape[d]
+    return _order(x)
+
 
 def _view(x: Array, shape: tuple[int, ...]) -> Array | None:
     """x as another shape, without a copy; None where its memory does not allow that."""
@@ -51,8 +103,3 @@ def _view(x: Array, shape: tuple[int, ...]) -> Array | None:
         return np.reshape(x, shape, copy=False)
     except ValueError:  # the one way in which NumPy tells
         return None
-
-
-def _order(x: Array) -> tuple[int, ...]:
-    """The dims from the longest step in memory to the shortest."""
-    return tuple(sorted(range(x.ndim), key=lambda d: (-abs(x.strides[d]), d)))

@@ -61,8 +61,9 @@ class NormKernels(FoldFamily, ReferenceNormKernels):
         scale = self._scale(var, eps)
         total = self.fold_over("sum", dy, dims)
         along = self.fold_over("sum_standardized", x, dims, g=dy, mean=mean, scale=scale)
-        level, slope, factor = self.map("div", total, n), self.map("div", along, n), self.map("mul", scale, weight)
-        return self.map("normalize_input_grad_end", dy, x, mean, scale, level, slope, factor), total, along
+        level, factor = self.map("div", total, n), self.map("mul", scale, weight)
+        slope = self.map("mul", scale, self.map("div", along, n))
+        return self.map("normalize_input_grad_end", dy, x, mean, level, slope, factor), total, along
 
     def _moments_and_scale(self, x: Array, dims: Shape, eps: float) -> Three:
         mean = self.fold_mean(x, dims)

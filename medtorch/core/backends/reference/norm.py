@@ -40,10 +40,10 @@ class NormKernels(KernelFamily):
     ) -> tuple[Array, Array, Array]:
         with self.quiet():
             rstd = 1 / self.xp.sqrt(var + x.dtype.type(eps))
-            z = (x - mean) * rstd
+            gap = x - mean
             n = x.dtype.type(np.prod([x.shape[d] for d in dims]))
-            total, along = self._mean(dy, dims) * n, self._mean(z * dy, dims) * n
-            return ((dy - total / n) - z * (along / n)) * (rstd * weight), total, along
+            total, along = self._mean(dy, dims) * n, self._mean(gap * rstd * dy, dims) * n
+            return ((dy - total / n) - gap * (rstd * (along / n))) * (rstd * weight), total, along
 
     def _moments(self, x: Array, dims: Shape) -> tuple[Array, Array, Array]:
         mean = self._mean(x, dims)

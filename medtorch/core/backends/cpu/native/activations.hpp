@@ -26,7 +26,7 @@ inline Vec mish(Vec x) noexcept {
   return select(less(Vec::set(20.0f), x), x, x * (w / (w + two)));
 }
 
-inline Vec gelu(Vec x) noexcept { return x * ((erf(x * Vec::set(0x1.6a09e6p-1f)) + Vec::set(1.0f)) * Vec::set(0.5f)); }
+inline Vec gelu(Vec x) noexcept { return x * ((erf_share(x * Vec::set(0x1.6a09e6p-1f)) + Vec::set(1.0f)) * Vec::set(0.5f)); }
 
 inline Vec gelu_tanh(Vec x) noexcept {
   const Vec inner = Vec::set(0x1.988454p-1f) * fma(Vec::set(0.044715f) * x * x, x, x);

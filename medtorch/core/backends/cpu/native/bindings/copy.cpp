@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "../copies.hpp"
+#include "../launch.hpp"
 #include "bindings.hpp"
 
 namespace medtorch {
@@ -18,6 +19,29 @@ class AnyBuffer {
 
  private:
   bool found_ = false;
+};
+
+Access touch(const Py_buffer& a, bool writes) noexcept {
+  char* const at = static_cast<char*>(a.buf);
+  Index low = 0, high = a.itemsize;
+  for (int d = 0; d < a.ndim; ++d) {
+    if (a.shape[d] == 0) return {at, at, at, writes};
+    const Index reach = (a.shape[d] - 1) * a.strides[d];
+    (reach < 0 ? low : high) += reach;
+  }
+  return {at, at + low, at + high, writes};
+}
+
+// Accesses: out, x.
+struct CopyCall {
+  KernelSet set;
+  Copy copy;
+  void operator()(char* const* at) const {
+    Copy c = copy;
+    c.to = at[0];
+    c.from = at[1];
+    c.run(set->layout);
+  }
 };
 
 // The numbers of x into out. False where shapes, dtypes or alignments do not fit, or out cannot be written: nothing is done then.
@@ -41,12 +65,7 @@ bool copy_into(const KernelSet& set, nb::handle x, nb::handle out) {
   if (!aligned(a.buf) || !aligned(b.buf)) return false;
   if (count == 0) return true;
   c.prepare();
-  if (count < (Index{1} << 13)) {
-    c.run(set->layout);
-  } else {
-    const nb::gil_scoped_release released;
-    c.run(set->layout);
-  }
+  launch({touch(b, true), touch(a, false)}, count >= (Index{1} << 13), CopyCall{set, c});
   return true;
 }
 

@@ -1,11 +1,11 @@
-// What the elementwise family offers: functions of up to seven arrays, number by number.
+// What the elementwise family offers: functions of up to six arrays, number by number.
 #pragma once
 
 #include "family.hpp"
 
 namespace medtorch {
 
-constexpr int most_inputs = 7;
+constexpr int most_inputs = 6;
 constexpr Index widest = 16;  // lanes of the widest kernel set
 
 // y[i] = f(in[0][i], in[1][i], ...; numbers) for n numbers that lie one after the other. Where `still[k]`, in[k] is `widest`

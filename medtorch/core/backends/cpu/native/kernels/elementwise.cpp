@@ -171,7 +171,7 @@ void run(const float* const* in, const bool* still, float* y, Index n, const flo
   Vec v[F::inputs];
   Index i = 0;
   for (; i + Vec::lanes <= n; i += Vec::lanes) {
-#pragma GCC unroll 7
+#pragma GCC unroll 6
     for (int k = 0; k < F::inputs; ++k) v[k] = Vec::load(in[k] + i * step[k]);
     F::of(v, p).store(y + i);
   }
