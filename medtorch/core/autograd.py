@@ -247,8 +247,10 @@ class AccumulateGrad(Node):
             # Memory of its own: the same array may be on its way to other leaves, and users change .grad in place.
             own = own and dy._array.strides == leaf._array.strides and not STATE.grad
             leaf.grad = dy if own else dy.clone() if STATE.grad else dy.detach().clone()
-        else:
+        elif STATE.grad or leaf.grad._inference or 0 in leaf.grad._array.strides:
             leaf.grad = leaf.grad + dy
+        else:
+            leaf.grad.add_(dy)
         for hook in list(self.after.values()):
             hook(leaf)
         return ()
@@ -322,6 +324,8 @@ def run(op: Op, inputs: Sequence[Any]) -> Any:
 def _may_write(op: Op, tensors: tuple[Tensor | None, ...], specs: Sequence[Spec | None], target: Tensor) -> bool:
     """Whether `op` can write its result over its first input: nobody needs the old numbers, and the new ones fit."""
     if op.write is None or STATE.capture is not None or op.check(*specs) != target.spec or target._base is not None:
+        return False
+    if any(t is not None and t is not target and _overlap(t, target) for t in tensors[1:]):
         return False
     recorded = STATE.grad and any(t is not None and t.requires_grad for t in tensors)
     return not (recorded and any(want in op.inputs for want in op.wants))

@@ -19,7 +19,7 @@ from medtorch.core import backends
 from medtorch.core.backends.cpu import CpuKernels
 from medtorch.core.backends.cpu.door import native as door
 
-pytestmark = pytest.mark.requirement("REQ-F-OPS-300", "REQ-F-OPS-301", "REQ-F-OPT-002", "REQ-F-OPT-003")
+pytestmark = pytest.mark.requirement("REQ-F-AUT-020", "REQ-F-OPS-301")
 
 STEPS = 3
 

@@ -10,6 +10,7 @@ from types import ModuleType
 import numpy as np
 
 from medtorch.core.backends.cpu.activation import ActivationKernels
+from medtorch.core.backends.cpu.attention import AttentionKernels
 from medtorch.core.backends.cpu.conv import ConvKernels
 from medtorch.core.backends.cpu.elementwise import ElementwiseKernels
 from medtorch.core.backends.cpu.fused import FusedKernels, PackedWeights
@@ -27,6 +28,7 @@ from medtorch.core.backends.reference import ReferenceKernels
 class CpuKernels(
     FusedKernels,
     ActivationKernels,
+    AttentionKernels,
     ConvKernels,
     ElementwiseKernels,
     InterpolateKernels,

@@ -151,7 +151,7 @@ class ReductionKernels(FoldFamily, ReferenceReductionKernels):
         return self.map("sqrt", self.var(x, dims, correction, keepdim))
 
     def vector_norm(self, x: Array, order: float, dims: Dims, keepdim: bool) -> Array:
-        """Orders other than 0, 1, 2 and infinity go through powers, which NumPy computes in float64."""
+        """Orders other than 0, 1, 2 and infinity go through powers."""
         if x.dtype != FLOAT32 or not x.size or order == 0:
             return super().vector_norm(x, order, dims, keepdim)
         x, dims, shape = _with_dims(x, dims, keepdim)
@@ -162,10 +162,8 @@ class ReductionKernels(FoldFamily, ReferenceReductionKernels):
             return self.fold_over("sum_abs", x, dims).reshape(shape)
         if order == 2:
             return self.map("sqrt", self.fold_over("sum_squares", x, dims).reshape(shape))
-        with self.quiet():
-            powers = (np.abs(x).astype(np.float64) ** float(np.float32(order))).astype(FLOAT32)
-            total = self.fold_over("sum", powers, dims).astype(np.float64)
-            return (total ** float(np.float32(1.0 / order))).astype(FLOAT32).reshape(shape)
+        powers = self.map("pow", self.map("abs", x), np.float32(order))
+        return self.map("pow", self.fold_over("sum", powers, dims).reshape(shape), np.float32(1.0 / order))
 
     def logsumexp(self, x: Array, dims: Dims, keepdim: bool) -> Array:
         if x.dtype != FLOAT32 or not x.size:

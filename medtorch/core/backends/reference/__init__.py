@@ -9,6 +9,7 @@ from typing import Any
 
 from medtorch.core.backends.reference.activation import ActivationKernels
 from medtorch.core.backends.reference.bessel import BesselKernels
+from medtorch.core.backends.reference.attention import AttentionKernels
 from medtorch.core.backends.reference.bits import BitKernels
 from medtorch.core.backends.reference.conv import ConvKernels
 from medtorch.core.backends.reference.elementwise import ElementwiseKernels
@@ -36,6 +37,7 @@ from medtorch.core.backends.reference.unfold import UnfoldKernels
 
 class ReferenceKernels(
     FusedKernels,
+    AttentionKernels,
     ActivationKernels,
     BesselKernels,
     BitKernels,

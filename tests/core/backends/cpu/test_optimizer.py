@@ -12,7 +12,7 @@ import medtorch
 from medtorch import optim
 from tests.core.backends.cpu.arrays import numbers, rms_gap, same_bits
 
-pytestmark = pytest.mark.requirement("REQ-F-OPT-001", "REQ-F-OPT-002", "REQ-F-OPT-003", "REQ-F-OPS-300")
+pytestmark = pytest.mark.requirement("REQ-F-OPT-020", "REQ-F-OPT-002", "REQ-F-OPT-003", "REQ-F-OPS-300")
 
 SHAPES = [(3,), (7, 5), (64, 32, 3, 3), (40000,), ()]
 SGD = [

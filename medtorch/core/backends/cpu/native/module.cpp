@@ -40,5 +40,6 @@ NB_MODULE(_native, module) {
   bind_matmul(set);
   bind_optimizer(set);
   bind_pool(set);
+  bind_attention(set);
   bind_copy(set);
 }
