@@ -84,19 +84,25 @@ struct AttentionCall {
         m.rows = rows;
         m.a = own.data();
         m.y = own.data() + block * inner;
-        set->matmul.run(m, packed.data() + i * key_size, {nullptr, nullptr, Activation::none, 0.0f});
+        product(m, packed.data() + i * key_size);
         for (Index r = 0; r < rows; ++r)
           shares(m.y + r * keys, first + r, mask ? numbers_at(at[3]) + mask->at[static_cast<std::size_t>(i)] + (first + r) * mask->row : nullptr);
         Matmul s = sums;
         s.rows = rows;
         s.a = m.y;
         s.y = numbers_at(at[4]) + (i * query.rows + first) * value.columns;
-        set->matmul.run(s, packed_values + i * value_size, {nullptr, nullptr, Activation::none, 0.0f});
+        product(s, packed_values + i * value_size);
       }
     });
   }
 
  private:
+  void product(const Matmul& m, const float* packed) const {  // on this thread, unless there is one job alone
+    const int threads = thread_count();
+    const Scratch scratch(set->matmul.scratch_size(m, threads, true));
+    set->matmul.run(m, packed, {nullptr, nullptr, Activation::none, 0.0f}, scratch.data(), threads);
+  }
+
   struct Line {  // one number that stands for all
     alignas(64) float data[widest];
     explicit Line(float value) noexcept { std::fill(data, data + widest, value); }
