@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from medtorch.core.backends.reference.activation import ActivationKernels
-from medtorch.core.backends.reference.bessel import BesselKernels
 from medtorch.core.backends.reference.attention import AttentionKernels
+from medtorch.core.backends.reference.bessel import BesselKernels
 from medtorch.core.backends.reference.bits import BitKernels
 from medtorch.core.backends.reference.conv import ConvKernels
 from medtorch.core.backends.reference.elementwise import ElementwiseKernels
