@@ -297,7 +297,8 @@ def run(op: Op, inputs: Sequence[Any]) -> Any:
     target = None
     if STATE.into is not None and tensors[0] is STATE.into:
         given: Any = STATE.into
-        target = given if _batching is None and _may_write(op, tensors, specs, given) else None
+        followed = STATE.batches or STATE.levels
+        target = given if not followed and _may_write(op, tensors, specs, given) else None
         STATE.into = None
     with kernels.quiet():
         if target is None or op.write is None:

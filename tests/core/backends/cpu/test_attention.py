@@ -56,7 +56,8 @@ def test_attention_follows_its_formula_under_every_mask(widest, rng, given):
     query, key, _ = given
     for mask, causal in masks(rng, (query.shape[-2], key.shape[-2])).values():
         found = widest.scaled_dot_product_attention(*given, mask, causal, 0.3)
-        assert rms_gap(found, truth(*given, mask, causal, 0.3)) < 5e-7
+        # A score's rounding is that of its size, and counts in full in its power.
+        assert rms_gap(found, truth(*given, mask, causal, 0.3)) < 1e-6
 
 
 def test_the_bits_are_those_of_the_steps_one_by_one_whatever_computes_them(native, sets, rng, given):
