@@ -17,6 +17,7 @@ from medtorch.core.graph import ops as fused
 from medtorch.core.ops import (
     activation,
     arithmetic,
+    attention,
     avg_pool,
     comparison,
     conv,
@@ -49,8 +50,8 @@ _KNOWN: tuple[type[Op], ...] = (
     *(comparison.Eq, comparison.Ne, comparison.Lt, comparison.Le),
     *(avg_pool.AvgPool, avg_pool.AdaptiveAvgPool, max_pool.MaxPool, max_pool.AdaptiveMaxPool),
     *(conv.Conv, conv.ConvInputGrad, conv_transpose.ConvTranspose, matmul.Matmul, interpolate.Interpolate),
-    *(shape.Select, shape.Split, shape.Unbind, shape.Flip),
-    *(copy.Cast, copy.Clone, indexing.BasicIndex, norm.Standardize, pad.Pad),
+    *(attention.ScaledDotProductAttention, shape.Select, shape.Split, shape.Unbind, shape.Flip),
+    *(copy.Cast, copy.Clone, indexing.BasicIndex, norm.Normalize, norm.Standardize, pad.Pad),
     *(extremes.Amax, reduction.Mean, reduction.Sum, softmax.LogSoftmax, softmax.Softmax),
     *(shape.Cat, shape.Expand, shape.Permute, shape.Reshape, shape.Roll, shape.Slice),
 )
