@@ -213,7 +213,7 @@ def _argument(
     if want == "y":
         return outputs[0] if single else tuple(outputs)
     if want in getattr(op, "outputs", ()):
-        return outputs[op.outputs.index(want)]  # type: ignore[attr-defined]
+        return outputs[op.outputs.index(want)]
     if want == "needs":
         return needs
     if want == "y_spec":
