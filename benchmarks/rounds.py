@@ -38,6 +38,7 @@ class Plan:
     load_seconds: float = 600.0
     only: tuple[str, ...] = ()  # candidates; all if empty
     without: tuple[str, ...] = ()
+    clock: str = "wall"  # or process_cpu: for machines with other work, on one thread
 
 
 @dataclass
@@ -168,7 +169,7 @@ def _take_turns(ready: Mapping[str, Worker], found: Mapping[str, Candidate], pla
         at = nr % max(1, len(names))
         for name in names[at:] + names[:at]:
             time.sleep(PAUSE_SECONDS)
-            answer = _safe(ready[name], plan, do="time", seconds=plan.turn_seconds, least=1)
+            answer = _safe(ready[name], plan, do="time", seconds=plan.turn_seconds, least=1, clock=plan.clock)
             if "failed" in answer:
                 found[name].facts["failed"] = answer["failed"]
                 found[name].rounds.clear()
