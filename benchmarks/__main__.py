@@ -21,9 +21,12 @@ PARTS = ("inference", "training", "kernels", "start", "wheel")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, write, and print the table of goals. A missed goal is told, not an exit code."""
     args = _parser().parse_args(arguments)
+    if args.clock == "process_cpu" and args.threads != 1:
+        raise SystemExit("benchmarks: CPU time adds up over threads, and counts those that spin: it needs --threads 1")
     args.out.mkdir(parents=True, exist_ok=True)
     plan = QUICK_PLAN if args.quick else Plan(rounds=args.rounds)
     chosen_plan = {"threads": args.threads, "only": tuple(args.candidate), "without": tuple(args.without)}
+    chosen_plan["clock"] = args.clock
     plan = Plan(**{**asdict(plan), **chosen_plan})
     chosen = [w for w in (QUICK if args.quick else (*INFERENCE, *TRAINING)) if _wanted(w, args)]
     result = run(chosen, plan, args.out, args.part, quick=args.quick)
@@ -43,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--workload", action="append", default=[], help="only workloads whose name contains this")
     parser.add_argument("--candidate", action="append", default=[], help="only this candidate")
+    parser.add_argument("--clock", choices=("wall", "process_cpu"), default="wall", help="CPU time: with --threads 1")
     parser.add_argument("--without", action="append", default=[], help="all candidates but this one; the tables say so")
     parser.add_argument("--part", action="append", choices=PARTS, help="only this part; all without it")
     return parser

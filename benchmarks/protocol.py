@@ -3,7 +3,7 @@
 {"do": "load"}                           ->  {"version", "about", "load_seconds"} and the outputs in a file; or
                                              {"absent": reason} where the candidate is not installed,
                                              {"failed": reason} where it is and cannot do it
-{"do": "time", "seconds": s, "least": n} ->  {"samples": [seconds, ...]}  after a warm-up
+{"do": "time", "seconds": s, "least": n, "clock": c} ->  {"samples": [seconds, ...]}  after a warm-up
 {"do": "memory"}                         ->  {"peak_bytes": highest resident set so far}
 """
 

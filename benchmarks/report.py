@@ -24,6 +24,8 @@ def _head(result: Result) -> Iterator[str]:
     yield f"{m['system']}, Python {m['python']}; {m['threads']} threads and float32 for every candidate. {versions}."
     yield f"medtorch {m['medtorch']['medtorch']} at {m['commit'][:12]}, kernels: {cpu['backend']} {cpu.get('isa')}. "
     yield f"Load of the machine when it began: {m['load_before']:.2f}."
+    if result.get("plan", {}).get("clock") == "process_cpu":
+        yield "Times are CPU times of each process, because the machine had other work: that disturbs them less."
     if m["changed_files"]:
         yield f"The checkout had {m['changed_files']} changed files."
     yield ""
