@@ -7,6 +7,8 @@ from typing import Any
 
 from benchmarks import goals
 from benchmarks.numbers import geometric_mean, summary
+from benchmarks.peers import is_ours
+from benchmarks.workloads import INFERENCE, TRAINING
 
 Result = Mapping[str, Any]
 
@@ -21,11 +23,15 @@ def _head(result: Result) -> Iterator[str]:
     cpu = m["medtorch"]["cpu"]
     versions = ", ".join(f"{name} {version or 'not installed'}" for name, version in m["packages"].items())
     yield f"Measured {m['time']} on {m['cpu']}, {m['usable_cpus']} usable CPUs, {m['memory_bytes'] / 1e9:.0f} GB; "
-    yield f"{m['system']}, Python {m['python']}; {m['threads']} threads and float32 for every candidate. {versions}."
+    yield f"{m['system']}, Python {m['python']}; float32 and {m['threads']} thread(s) for every candidate. {versions}."
     yield f"medtorch {m['medtorch']['medtorch']} at {m['commit'][:12]}, kernels: {cpu['backend']} {cpu.get('isa')}. "
     yield f"Load of the machine when it began: {m['load_before']:.2f}."
     if result.get("plan", {}).get("clock") == "process_cpu":
         yield "Times are CPU times of each process, because the machine had other work: that disturbs them less."
+    missing = [w.name for w in (*INFERENCE, *TRAINING) if w.name not in _measured(result)]
+    missing += [part for part in ("kernels", "imports", "cold", "wheel") if not result.get(part)]
+    if missing:
+        yield f"Not in this run: {', '.join(missing)}."
     if m["changed_files"]:
         yield f"The checkout had {m['changed_files']} changed files."
     yield ""
@@ -33,6 +39,10 @@ def _head(result: Result) -> Iterator[str]:
     yield "A cell is the median of the rounds' medians in milliseconds and half the distance of the quartiles;"
     yield "ratios are medians of ratios within rounds. Milliseconds mean nothing on another machine."
     yield ""
+
+
+def _measured(result: Result) -> set[str]:
+    return {cell["name"] for key in ("inference", "training") for cell in result[key]}
 
 
 def _goals(result: Result) -> Iterator[str]:
@@ -54,7 +64,8 @@ def _cells(result: Result) -> Iterator[str]:
         cells = result[key]
         if not cells:
             continue
-        names = list(dict.fromkeys(name for cell in cells for name in cell["candidates"]))
+        every = dict.fromkeys(name for cell in cells for name in cell["candidates"])
+        names = sorted(every, key=lambda name: not is_ours(name))
         yield f"## {title}"
         yield ""
         yield f"| ms | {' | '.join(names)} | best peer / {ours} |"
