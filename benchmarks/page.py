@@ -12,7 +12,8 @@ from benchmarks.protocol import ROOT
 
 HEAD = """# Benchmarks
 
-One run of `make bench`, as it came out: this page is made from its samples by `python -m benchmarks.page`, not written.
+One run of `make bench`, as it came out: this page is made from its [samples](benchmarks.json) by
+`python -m benchmarks.page`, not written.
 What was tried, and why a missed goal is missed, stands in [decisions/](decisions/).
 
 ![How many times as fast as the best peer of each workload](images/benchmarks.svg)
@@ -21,7 +22,8 @@ What was tried, and why a missed goal is missed, stands in [decisions/](decision
 
 
 def write(result: dict[str, Any], docs: Path) -> None:
-    """Text and picture."""
+    """Text, picture, and the samples that both are made of."""
+    (docs / "benchmarks.json").write_text(json.dumps(result, sort_keys=True) + "\n")
     (docs / "benchmarks.md").write_text(HEAD + report.markdown(result))
     plot.draw(result, docs / "images" / "benchmarks.svg")
 
