@@ -57,8 +57,14 @@ def test_the_training_example_learns():
     assert losses[-1] < 0.5 * losses[0]
 
 
+def test_the_example_of_pytorch_code_runs():
+    answer = run([sys.executable, "-c", blocks()[2]])
+    assert answer.returncode == 0, answer.stdout
+    assert answer.stdout.strip() == "(2, 5)"
+
+
 def test_the_examples_are_short():
-    assert [len(block.strip().splitlines()) <= 17 for block in blocks()] == [True, True]
+    assert [len(block.strip().splitlines()) <= 17 for block in blocks()] == [True] * 3
 
 
 @pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "examples/README.md"])
