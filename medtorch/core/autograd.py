@@ -423,7 +423,10 @@ def _offer(node: OpNode, dys: list[Tensor | None], grads: Sequence[Tensor | None
 
 
 def _overlap(a: Tensor, b: Tensor) -> bool:
-    return a is b or a.device != b.device or a.device.type != "cpu" or bool(np.may_share_memory(a._array, b._array))
+    """Whether they may share memory; where it cannot be told (a GPU, batched arrays inside vmap), they may."""
+    if a is b or not (isinstance(a._array, np.ndarray) and isinstance(b._array, np.ndarray)):
+        return True
+    return bool(np.may_share_memory(a._array, b._array))
 
 
 def _pull(node: Node, dys: list[Tensor | None], collecting: bool) -> Sequence[Tensor | None] | None:

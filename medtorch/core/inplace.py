@@ -78,7 +78,8 @@ def write(target: Tensor, value: Tensor, name: str) -> None:
         STATE.capture.saw_write(target, value, name)
     kernels = kernels_for(target.device)
     with kernels.quiet():
-        if value.shape == target.shape and value.dtype is target.dtype:
+        plain = not STATE.batches  # inside vmap an array is many, which only its own assignment knows
+        if plain and value.shape == target.shape and value.dtype is target.dtype:
             kernels.copy_into(value._array, target._array)
         else:
             target._array[...] = value._array
