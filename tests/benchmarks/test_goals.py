@@ -74,6 +74,7 @@ def test_a_wheel_counts_with_its_native_kernels(wheel, met):
     assert told(wheel=wheel)["size of the wheel"].met is met
 
 
+@pytest.mark.needs("package:matplotlib")
 def test_the_page_of_a_run_has_its_tables_and_its_picture(tmp_path):
     (tmp_path / "images").mkdir()
     machine = {

@@ -84,6 +84,7 @@ def test_differences_are_measured_in_the_largest_number():
     assert difference([], [np.zeros(2)]) == float("inf")
 
 
+@pytest.mark.needs("package:matplotlib")
 def test_every_candidate_of_the_product_is_measured_or_says_why_not(tmp_path):
     arguments = ["--quick", "--out", str(tmp_path), "--threads", "1", "--part", "inference", "--workload", "unet"]
     assert main([*arguments, "--candidate", "medtorch compiled", "--candidate", "medtorch eager"]) == 0
