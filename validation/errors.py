@@ -34,7 +34,6 @@ INTEGRITY_CODES = {
     "I21": "the report is bound to another image",
     "I22": "the parts of a run contradict each other",
     "I23": "a result needs a device that its machine did not have",
-    "I24": "the start-up log is broken",
 }
 
 

@@ -13,7 +13,7 @@ import pytest
 from _pytest.recwarn import WarningsChecker  # pytest.warns has no public class
 
 from validation.canonical import sha256
-from validation.paired import Outcome, judge, measure
+from validation.paired import SIDES, Outcome, judge, measure
 
 _COMPARE: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
@@ -80,12 +80,14 @@ class Evidence:
         The criterion's `clock`, `confidence`, `min_pairs`, `min_sample_ms` and `max_wall_over_cpu` say how; all samples
         go into the report. Where they cannot tell, the requirement is INCONCLUSIVE: neither passed nor failed.
 
-        Raises    KeyError if there is no such requirement; TypeError if its acceptance is no threshold
+        Raises    KeyError if there is no such requirement; TypeError if its acceptance is no threshold with <= or >=
         Requires  REQ-F-VAL-018
         """
         acceptance = self._acceptance(requirement)
         if "threshold" not in acceptance:
             raise TypeError(f"{requirement} has no threshold to measure against")
+        if acceptance["operator"] not in SIDES:
+            raise TypeError(f"{requirement}: a ratio is held against <= or >=, not {acceptance['operator']}")
         item = measure(candidate, reference, acceptance)
         found = judge(item)
         good = found.outcome is Outcome.VERIFIED

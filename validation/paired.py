@@ -22,6 +22,7 @@ DEFAULTS: Mapping[str, Any] = {
     "min_sample_ms": 200,
     "max_wall_over_cpu": 1.2,
 }
+SIDES = ("<=", ">=")
 EXTENSION = 4  # once, to so many times the pairs; then the answer is that it cannot be told
 DISTURBED_SHARE = 0.1
 
@@ -77,7 +78,7 @@ def judge(item: Mapping[str, Any]) -> Measured:
         return Measured(Outcome.INCONCLUSIVE, reason, middle, low, high)
     threshold = item["threshold"]
     above, below = low > threshold, high <= threshold
-    if item["operator"] in (">", ">="):
+    if item["operator"] == ">=":
         above, below = high < threshold, low >= threshold
     shown = f"{middle:.4g} (median of {len(ratios)} pairs, {item['confidence']:.0%} interval {low:.4g} to {high:.4g})"
     if below:

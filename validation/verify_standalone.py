@@ -269,8 +269,14 @@ def check_shards(folder: Path, report: dict[str, Any]) -> None:
                 raise RefusedError("I23", f"{entry['id']} passed on a machine without the device")
         lines = (part / "outcomes.jsonl").read_text(encoding="utf-8").splitlines()
         seen.append({event["node"]: event for event in map(json.loads, lines) if event["event"] == "outcome"})
+        plan, whole = (json.loads((place / "plan.json").read_bytes()) for place in (part, folder))
+        if any(plan[key] != whole[key] for key in ("request", "collected")):
+            raise RefusedError("I22", f"part {part.name} followed another plan")
     lines = (folder / "outcomes.jsonl").read_text(encoding="utf-8").splitlines() if parts else []
-    for event in (event for event in map(json.loads, lines) if event["event"] == "outcome"):
+    merged = [event for event in map(json.loads, lines) if event["event"] == "outcome"]
+    if parts and {event["node"] for event in merged} != {node for part in seen for node in part}:
+        raise RefusedError("I22", "outcomes of the parts are missing from the whole")
+    for event in merged:
         number = event.pop("shard")
         if seen[number].get(event["node"]) != event:
             raise RefusedError("I22", f"{event['node']}: no part has this outcome")

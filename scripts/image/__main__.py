@@ -21,7 +21,7 @@ from scripts.image.wheels import gather
 from validation.atomic import write_file
 from validation.canonical import file_sha256
 from validation.diff import compare, tell
-from validation.errors import ValidationError
+from validation.errors import IntegrityError, ValidationError
 from validation.pdf import render_pdf
 from validation.services import load_service
 from validation.verify import verify
@@ -85,8 +85,17 @@ def build(options: argparse.Namespace, bundle: Bundle, engine: Engine, tag: str,
             print(f"image: {line}")
         write_file(evidence / "report.pdf", render_pdf(verify(evidence / "report")))
     if previous is not None:
-        print(f"image: against the report before, in {previous}:")
-        print("\n".join(f"  {line}" for line in tell(compare(verify(previous), verify(evidence / "report")))))
+        print(against(previous, evidence / "report"))
+
+
+def against(previous: Path, report: Path) -> str:
+    """What lies between two reports; one that this tool no longer reads is said to be so, and stops nothing."""
+    new = verify(report)
+    try:
+        old = verify(previous)
+    except IntegrityError as error:
+        return f"image: not compared with the report before, in {previous}: {error}"
+    return "\n  ".join([f"image: against the report before, in {previous}:", *tell(compare(old, new))])
 
 
 def keep_previous(evidence: Path) -> Path | None:

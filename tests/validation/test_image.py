@@ -46,7 +46,7 @@ def root(tmp_path: Path) -> Path:
         {
             "opt/medtorch/lib/code.py": "code",
             "opt/bundle/bundle.json": "{}",
-            "etc/passwd": "service",
+            "etc/os-release": "service",
             "etc/hosts": "written by the engine",
             "tmp/scratch": "anything",
             "opt/evidence/report.json": "{}",
@@ -64,7 +64,7 @@ def digest(root: Path) -> str:
 
 def test_what_the_engine_and_the_evidence_put_there_does_not_count(root: Path):
     paths = {entry.path for entry in walk(root)}
-    assert paths == {"etc/passwd", "opt/bundle/bundle.json", "opt/medtorch/lib/code.py", "opt/medtorch/bin/code"}
+    assert paths == {"etc/os-release", "opt/bundle/bundle.json", "opt/medtorch/lib/code.py", "opt/medtorch/bin/code"}
 
 
 def test_the_digest_is_that_of_the_lines_it_is_said_to_be(tmp_path: Path):
@@ -102,9 +102,9 @@ def test_what_changed_is_said_in_words(root: Path):
     sealed = describe(walk(root))["entries"]
     (root / "opt/medtorch/lib/code.py").write_text("c0de")
     (root / "opt/medtorch/lib/more.pth").write_text("import os")
-    (root / "etc/passwd").unlink()
+    (root / "etc/os-release").unlink()
     assert differences(sealed, walk(root)) == [
-        "etc/passwd is missing",
+        "etc/os-release is missing",
         "opt/medtorch/lib/code.py was changed",
         "opt/medtorch/lib/more.pth was added",
     ]
@@ -121,7 +121,9 @@ def test_what_only_root_can_read_counts_neither_inside_nor_in_the_layers(root: P
 
 
 def test_the_layers_of_an_image_give_the_digest_measured_inside_it(root: Path, tmp_path: Path):
-    lowest = tree(tmp_path / "lowest", {"etc/passwd": "old", "usr/gone": "x", "var/cache/a": "x", "var/cache/b": "x"})
+    lowest = tree(
+        tmp_path / "lowest", {"etc/os-release": "old", "usr/gone": "x", "var/cache/a": "x", "var/cache/b": "x"}
+    )
     (tmp_path / "upper" / "var/cache").mkdir(parents=True)
     upper = tree(tmp_path / "upper", {"var/cache/c": "new"})
     layers = [layer(lowest), layer(upper, emptied=("var/cache",)), layer(root, removed=("usr/gone",))]

@@ -20,8 +20,8 @@ from validation.canonical import file_sha256, sha256
 from validation.errors import UsageError
 
 OUTSIDE = (
-    "proc", "sys", "dev", "run", "tmp", "etc/hosts", "etc/hostname", "etc/resolv.conf", "etc/mtab", ".dockerenv",
-    "opt/evidence",
+    "proc", "sys", "dev", "run", "tmp", ".dockerenv", "opt/evidence",
+    "etc/hosts", "etc/hostname", "etc/resolv.conf", "etc/mtab", "etc/passwd", "etc/group",
 )  # fmt: skip
 
 

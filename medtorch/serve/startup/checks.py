@@ -19,7 +19,7 @@ from medtorch.errors import LoadError, MedtorchError, StartupError
 from medtorch.serve.bundle import Bundle
 from medtorch.serve.load import load_bundle
 from medtorch.serve.startup import log
-from medtorch.serve.startup.content import content_lines, content_sha256
+from medtorch.serve.startup.content import content_lines, content_sha256, mounted
 from medtorch.serve.startup.evidence import Evidence, read_evidence
 
 # Each lets code in that no digest covers.
@@ -134,7 +134,7 @@ def _surroundings() -> str | None:
 
 
 def _content(said: Evidence, root: Path) -> str | None:
-    found = content_sha256(content_lines(root))
+    found = content_sha256(content_lines(root, mounted()))
     return None if found == said.content_sha256 else f"its digest is {found}, validated was {said.content_sha256}"
 
 

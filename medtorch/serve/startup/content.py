@@ -7,18 +7,31 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import stat
 from pathlib import Path
 
 # What the kernel and the container engine put there, and the evidence, which comes after the digest.
 OUTSIDE = frozenset(
-    {"proc", "sys", "dev", "run", "tmp", "etc/hosts", "etc/hostname", "etc/resolv.conf", "etc/mtab", ".dockerenv"}
-    | {"opt/evidence"}
+    {"proc", "sys", "dev", "run", "tmp", ".dockerenv", "opt/evidence"}
+    | {f"etc/{name}" for name in ("hosts", "hostname", "resolv.conf", "mtab", "passwd", "group")}
 )
+MOUNTS = Path("/proc/self/mountinfo")
 CHUNK_BYTES = 1 << 20
 
 
-def content_lines(root: Path) -> dict[str, str]:
+def mounted(table: Path = MOUNTS) -> frozenset[str]:
+    """Where something is mounted into this file system, without the leading slash: it is no part of the image.
+
+    What is mounted over a file of the image hides that file, which is then missing from the content.
+
+    Source    proc(5): the fifth field; blanks in paths are written in octal
+    """
+    places = (line.split(" ")[4] for line in table.read_text(encoding="utf-8", errors="surrogateescape").splitlines())
+    return frozenset(re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), place).strip("/") for place in places)
+
+
+def content_lines(root: Path, mounts: frozenset[str] = frozenset()) -> dict[str, str]:
     """For each file and link that counts, by its path from the root: mode, size and sha256, or the target."""
     lines: dict[str, str] = {}
     folders = [""]
@@ -27,7 +40,7 @@ def content_lines(root: Path) -> dict[str, str]:
         with os.scandir(root / folder) as items:
             for item in items:
                 path = folder + item.name
-                if path not in OUTSIDE:
+                if path not in OUTSIDE and path not in mounts:
                     _add(lines, folders, item, path)
     return lines
 

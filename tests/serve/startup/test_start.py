@@ -10,7 +10,7 @@ import pytest
 
 from medtorch.errors import StartupError
 from medtorch.serve.startup import checks, log
-from medtorch.serve.startup.content import content_lines, content_sha256
+from medtorch.serve.startup.content import content_lines, content_sha256, mounted
 from tests.serve.startup.evidence import now
 from validation.canonical import file_sha256
 from validation.image.content import content_digest, walk
@@ -37,6 +37,25 @@ def test_the_measure_taken_inside_is_the_one_the_validation_takes(place):
     lines = content_lines(place.root)
     assert sorted(lines) == ["opt/link", "opt/service/code.py"]
     assert content_sha256(lines) == content_digest(walk(place.root))
+
+
+def test_what_is_mounted_is_no_part_of_the_image_but_hides_what_lies_under_it(place, tmp_path):
+    (place.root / "trust.json").write_text("given at the start")
+    table = tmp_path / "mountinfo"
+    head = "36 35 98:0 / "
+    table.write_text(
+        f"{head}/ rw - overlay o rw\n{head}/trust.json ro - ext4 e rw\n{head}/my\\040images rw - ext4 e rw\n"
+    )
+    mounts = mounted(table)
+    assert mounts == {"", "trust.json", "my images"}
+    assert content_sha256(content_lines(place.root, mounts)) == place.report["core"]["content"]["sha256"]
+    assert content_sha256(content_lines(place.root)) != place.report["core"]["content"]["sha256"]
+    hidden = content_lines(place.root, mounts | {"opt/service/code.py"})
+    assert content_sha256(hidden) != place.report["core"]["content"]["sha256"]
+
+
+def test_the_table_of_this_system_is_read():
+    assert {"", "proc"} <= mounted()
 
 
 def edit_code(place):
