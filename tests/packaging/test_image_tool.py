@@ -95,6 +95,28 @@ def test_the_digest_is_the_image_id_in_one_form(programs, engine, shape):
     assert shape in calls.read_text()
 
 
+@pytest.mark.parametrize(
+    ("engine", "asked"),
+    [("podman", "save --format oci-dir --output out/layout name:1\n"), ("buildah", "push name:1 oci:out/layout\n")],
+)
+def test_an_image_is_written_as_a_layout(programs, engine, asked):
+    calls = programs(engine, "exit 0")
+    assert Engine(engine).save("name:1", Path("out/layout")) == Path("out/layout")
+    assert calls.read_text() == asked
+
+
+def test_docker_writes_no_layout_and_the_error_says_what_does(programs):
+    with pytest.raises(ImageError, match="docker cannot write an OCI layout: use podman or buildah to bind an image"):
+        Engine("docker").save("name:1", Path("layout"))
+
+
+@pytest.mark.parametrize(("engine", "runner"), [("podman", "podman"), ("buildah", "podman"), ("docker", "docker")])
+def test_a_container_s_exit_code_and_words_come_back(programs, engine, runner):
+    calls = programs(runner, "echo said >&2; exit 3")
+    assert Engine(engine).run(["--rm", "name:1"]) == (3, "said\n")
+    assert calls.read_text() == "run --rm name:1\n"
+
+
 def test_a_base_image_that_can_neither_be_made_nor_pulled_is_asked_for(programs):
     programs("docker", "exit 1")
     with pytest.raises(ImageError, match=r"^no base image: .* cannot be pulled.*; name one with --base-image$"):

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.validation.project import Project
-from validation import commands, run
+from tests.validation.project import Project, environment_of
 from validation.distributions import Installed
 
 
@@ -31,8 +30,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> list[Installed]:
         Installed("Alpha", "1.0", "First", "MIT", "py3-none-any", "a" * 64, (), ()),
         Installed("Beta_Two", "2.10", "Second", "Apache-2.0", "py3-none-any", "b" * 64, (), ()),
     ]
-    monkeypatch.setattr(commands, "installed", lambda: found)
-    monkeypatch.setattr(run, "installed", lambda: found)
+    environment_of(monkeypatch, found)
     return found
 
 

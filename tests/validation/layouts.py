@@ -13,6 +13,19 @@ from validation.canonical import canonical_json, sha256
 from validation.image.layout import MANIFEST
 
 
+def tree(folder: Path, files: dict[str, str]) -> Path:
+    """A folder with these files, with the modes of an image whoever makes it."""
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        path.chmod(0o644)
+    for path in [folder, *folder.rglob("*")]:
+        if path.is_dir():
+            path.chmod(0o755)
+    return folder
+
+
 def layer(folder: Path, *, removed: tuple[str, ...] = (), emptied: tuple[str, ...] = ()) -> bytes:
     """A layer with the files of a folder, without those `removed`, over folders that are `emptied` first."""
     stream = io.BytesIO()

@@ -8,9 +8,13 @@ import platform
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from validation import commands, run
 from validation.canonical import file_sha256
 from validation.cli import main
 from validation.distributions import Installed
+from validation.soup import surroundings
 from validation.strict_yaml import dump_yaml
 from validation.trace import fingerprint
 
@@ -56,6 +60,13 @@ xfail_strict = true
 empty_parameter_set_mark = fail_at_collect
 enable_assertion_pass_hook = true
 """
+
+
+def environment_of(patch: pytest.MonkeyPatch, found: list[Installed]) -> None:
+    """Let the tool find these distributions installed, and no files of others beside them."""
+    patch.setattr(run, "installed", lambda: found)
+    patch.setattr(commands, "installed", lambda: found)
+    patch.setattr(surroundings, "_site_folders", list)
 
 
 def requirement(identifier: str, section: str, quote: str, **changes: Any) -> dict[str, Any]:

@@ -11,9 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.validation.project import Project, requirements
+from tests.validation.project import Project, environment_of, requirements
 from tests.validation.snapshots import advisory, write_snapshot
-from validation import commands, run
 from validation.cli import main
 from validation.diff import compare, tell
 from validation.distributions import Installed
@@ -34,8 +33,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     project = Project(folder / "checkout")
     project.record_everything(found)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run, "installed", lambda: found)
-        patch.setattr(commands, "installed", lambda: found)
+        environment_of(patch, found)
         assert project.run()[0] == 0
     return folder
 
@@ -133,8 +131,7 @@ def test_the_command_verifies_both_and_ends_with_1_outside_the_envelope(
 ):
     old = made / "checkout/out/report"
     found = [Installed("Alpha", "1.0", "", "MIT", "py3-none-any", "a" * 64, (), ())]
-    monkeypatch.setattr(run, "installed", lambda: found)
-    monkeypatch.setattr(commands, "installed", lambda: found)
+    environment_of(monkeypatch, found)
     shutil.copytree(made / "checkout", tmp_path / "checkout", ignore=shutil.ignore_patterns("out"))
     project = Project.__new__(Project)
     project.root = tmp_path / "checkout"

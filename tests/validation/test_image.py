@@ -13,29 +13,16 @@ from typing import Any
 
 import pytest
 
-from tests.validation.layouts import layer, make_layout
-from tests.validation.project import Project
-from validation import commands, run, verify_standalone
+from tests.validation.layouts import layer, make_layout, tree
+from tests.validation.sealed import sealed_report
+from validation import verify_standalone
 from validation.canonical import readable_json
 from validation.cli import main
-from validation.distributions import Installed
 from validation.errors import IntegrityError, UsageError
 from validation.image.content import content_digest, describe, differences, read_content, walk
 from validation.image.layout import Layout
 
 pytestmark = pytest.mark.requirement("REQ-S-VAL-006")
-
-
-def tree(folder: Path, files: dict[str, str]) -> Path:
-    for name, text in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-        path.chmod(0o644)
-    for path in [folder, *folder.rglob("*")]:
-        if path.is_dir():
-            path.chmod(0o755)
-    return folder
 
 
 @pytest.fixture
@@ -160,20 +147,7 @@ def test_a_file_that_is_no_list_of_content_is_refused(tmp_path: Path, text: str)
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A report made in an image, the image, the key of the machine that made both, and the trust file."""
-    found = [Installed("Alpha", "1.0", "", "MIT", "py3-none-any", "a" * 64, (), ())]
-    folder = tmp_path_factory.mktemp("binding")
-    image = tree(folder / "root", {"opt/medtorch/code.py": "code", "opt/bundle/bundle.json": "{}"})
-    make_layout(folder / "layout", [layer(image)])
-    assert main(["seal", str(image), "--out", str(folder / "content.json")]) == 0
-    project = Project(folder / "checkout")
-    project.record_everything(found)
-    data = (project.root / "validation/services/good.yaml").read_text()
-    project.write("validation/services/good.yaml", data + "signoff: {roles: [executor]}\n")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run, "installed", lambda: found)
-        patch.setattr(commands, "installed", lambda: found)
-        assert project.run("good", "--content", str(folder / "content.json"))[0] == 0
-    shutil.copytree(project.out, folder / "report")
+    folder = sealed_report(tmp_path_factory.mktemp("binding"))
     trust = ["--trust", str(folder / "trust.json"), "--name", "The build machine", "--role", "executor"]
     assert main(["keygen", str(folder / "key.pem"), *trust]) == 0
     signer = ["--key", str(folder / "key.pem"), "--name", "The build machine"]

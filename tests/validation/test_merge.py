@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.validation.project import Project, requirements
-from validation import capabilities, commands, run, verify_standalone
+from tests.validation.project import Project, environment_of, requirements
+from validation import capabilities, verify_standalone
 from validation.canonical import canonical_json, digest, file_sha256, readable_json
 from validation.cli import main
 from validation.distributions import Installed
@@ -44,8 +44,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     project.write_trace(requirements())
     project.service("good", bundle=_bundle(project), requirements=INCLUDE)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run, "installed", lambda: found)
-        patch.setattr(commands, "installed", lambda: found)
+        environment_of(patch, found)
         patch.setitem(capabilities._PROBES, "gpu", lambda: (False, "a stand-in"))
         assert project.run()[0] == 2
         shutil.copytree(project.out, folder / "cpu")

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.validation.project import Project, requirement
-from validation import commands, run
+from tests.validation.project import Project, environment_of, requirement
 from validation.canonical import file_sha256
 
 pytestmark = pytest.mark.requirement("REQ-F-VAL-006")
@@ -185,8 +184,7 @@ def kinds(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any
         ]
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run, "installed", list)
-        patch.setattr(commands, "installed", list)
+        environment_of(patch, [])
         code, report = project.run("good")
     assert code == 1
     return project.out, report["core"]["evaluation"]

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from tests.validation.project import Project
-from validation import commands, run, verify_standalone
+from tests.validation.project import Project, environment_of
+from validation import verify_standalone
 from validation.canonical import canonical_json, digest, file_sha256, readable_json
 from validation.cli import main
 from validation.distributions import Installed
@@ -41,8 +41,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     project = Project(folder / "checkout")
     project.record_everything(found)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run, "installed", lambda: found)
-        patch.setattr(commands, "installed", lambda: found)
+        environment_of(patch, found)
         assert project.run()[0] == 0
     shutil.copytree(project.out, folder / "report")
     for role, name in {**PEOPLE, "author": "A stranger"}.items():

@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.validation.project import Project
-from validation import commands, run
+from tests.validation.project import Project, environment_of
 from validation.canonical import digest, file_sha256, readable_json
 from validation.cli import main
 from validation.distributions import Installed
@@ -28,8 +27,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     project.record_everything(found)
     project.edit("tests/test_all.py", "value + 1 > value", "value == 1")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run, "installed", lambda: found)
-        patch.setattr(commands, "installed", lambda: found)
+        environment_of(patch, found)
         assert project.run()[0] == 1
     return project.out
 
