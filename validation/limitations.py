@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 GENERAL = (
-    """The verdict holds for these requirements, this bundle digest, these software versions and this machine, on the
-    date given. It says nothing about other devices, versions or data.""",
+    """The verdict holds for these requirements, the files whose digest is named, these software versions and this
+    machine, on the date given. It says nothing about other devices, versions or data.""",
     """This report is evidence from a supplier's test run. Classification of the software, acceptance of risks and
     release are decisions of the manufacturer of the medical device.""",
-    """This page cannot show who signed it. Signatures lie beside it, and `verify --trust` checks them; a report that
-    was not checked so is an unsigned draft, whatever it looks like.""",
+    """This page cannot show who signed it. Signatures lie beside it, and the command verify --trust checks them; a
+    report that was not checked so is an unsigned draft, whatever it looks like.""",
 )
 
 
@@ -40,4 +40,6 @@ def limitations(core: Mapping[str, Any]) -> list[str]:
         said.append("The tests did not run in a repository: the commit they belong to is not known.")
     elif core["source"]["changed_files"]:
         said.append(f"{core['source']['changed_files']} files differed from the commit that is named here.")
+    if core["source"]["said_by"] == "builder":
+        said.append("The tests ran in an image, where there is no repository: its builder stated the commit.")
     return said + list(core["service"]["limitations"])

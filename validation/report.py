@@ -14,7 +14,6 @@ digests.json     sha256 of each of these files
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ from validation.advisories.vex import render_vex
 from validation.atomic import write_file
 from validation.canonical import digest, file_sha256, readable_json
 from validation.capabilities import probe
+from validation.commit import commit_of
 from validation.distributions import Installed
 from validation.environment import environment
 from validation.evaluate import evaluate, measurements
@@ -94,7 +94,7 @@ def make_report(folder: Path, context: Context) -> dict[str, Any]:
         "plan_sha256": plan_sha256,
         "trace_sha256": plan["trace_sha256"],
         **{key: plan["request"][key] for key in ("signoff_roles", "change_envelope", "test_files")},
-        "source": _source(context.root),
+        "source": commit_of(context.root),
         "given_findings": given,
         "evaluation": evaluate(plan, plan_sha256, events, given),
         "outside": plan["request"]["outside"],
@@ -145,18 +145,3 @@ def _capabilities(plan: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) 
         found = probe(name)
         seen[name] = {"capability": name, "present": found.present, "detail": found.detail}
     return [seen[name] for name in sorted(seen)]
-
-
-def _source(root: Path) -> dict[str, Any]:
-    """The commit of the checkout, and whether files differ from it; nulls where there is no repository."""
-    commit = _git(root, "rev-parse", "HEAD")
-    changed = _git(root, "status", "--porcelain")
-    return {"commit": commit, "changed_files": None if changed is None else len(changed.splitlines())}
-
-
-def _git(root: Path, *arguments: str) -> str | None:
-    try:
-        answer = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        return None
-    return answer.stdout.strip() if answer.returncode == 0 else None

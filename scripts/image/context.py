@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
+
+from validation.commit import STATED, commit_of
 
 # What the validation in the image reads. medtorch is not among it: it comes as a wheel, and the wheel is tested.
 SOURCES = (
@@ -22,12 +25,13 @@ SOURCES = (
 
 
 def lay_out(context: Path) -> None:
-    """Start an empty context with Dockerfile, locks and sources; wheels and bundle come on top."""
+    """Start an empty context with Dockerfile, locks, sources and their commit; wheels and bundle come on top."""
     shutil.rmtree(context, ignore_errors=True)
     source = context / "source"
     source.mkdir(parents=True)
     for name in SOURCES:
         _copy(Path(name), source / name)
+    (source / STATED).write_text(json.dumps(commit_of(Path())), encoding="utf-8")
     (context / "signatures").mkdir()
     _copy(Path("Dockerfile"), context / "Dockerfile")
 

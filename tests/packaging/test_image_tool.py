@@ -17,6 +17,7 @@ from scripts.image.engine import Engine, find_engine
 from scripts.image.errors import ImageError
 from scripts.image.wheels import write_sums
 from tests.packaging.commands import ROOT
+from validation.commit import STATED, commit_of
 from validation.services import Service
 
 pytestmark = [pytest.mark.requirement("REQ-F-INS-009"), pytest.mark.needs("checkout")]
@@ -196,9 +197,17 @@ def test_the_whole_bundle_goes_into_the_context_and_nothing_of_the_one_before(fo
 def test_the_context_is_a_copy_of_what_the_validation_reads(tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)
     lay_out(tmp_path / "context")
-    assert {path.name for path in (tmp_path / "context/source").iterdir()} == set(SOURCES)
+    assert {path.name for path in (tmp_path / "context/source").iterdir()} == {*SOURCES, STATED}
     assert (tmp_path / "context/Dockerfile").read_bytes() == (ROOT / "Dockerfile").read_bytes()
     assert list((tmp_path / "context").rglob("*.pyc")) == []
+
+
+def test_the_context_states_the_commit_that_git_has_no_more_say_about(tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    lay_out(tmp_path / "context")
+    here = commit_of(ROOT)
+    stated = {**here, "said_by": "builder" if here["commit"] else None}
+    assert commit_of(tmp_path / "context/source") == stated
 
 
 def test_the_verdict_comes_from_the_report(tmp_path):

@@ -92,7 +92,7 @@ def report(facts: dict[str, Any]) -> dict[str, Any]:
         },
         "plan_sha256": "p",
         "trace_sha256": "t",
-        "source": {"commit": None, "changed_files": None},
+        "source": {"commit": None, "changed_files": None, "said_by": None},
         "given_findings": given,
         "evaluation": evaluate(plan(), "p", events, given),
         "outside": [{"id": "REQ-F-GPU-001", "title": EVIL}],
