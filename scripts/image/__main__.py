@@ -16,7 +16,7 @@ from scripts.image.bundle import Bundle, bundle_of, place
 from scripts.image.context import lay_out
 from scripts.image.engine import Engine, find_engine
 from scripts.image.errors import ImageError
-from scripts.image.sign import bind_image, second_opinion, sign_report, start_time
+from scripts.image.sign import TRUST, bind_image, second_opinion, sign_report, start_time
 from scripts.image.wheels import gather
 from validation.atomic import write_file
 from validation.canonical import file_sha256
@@ -30,7 +30,7 @@ CHECKOUT = Path()
 WORK = Path("build/image")
 CONTEXT = WORK / "context"
 GOES_ON = ("0", "2")  # PASS and INCOMPLETE; the Dockerfile's gate holds the same for whoever calls an engine by hand
-RUN_OPTIONS = "--rm --network none --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges"
+LOCKED_DOWN = "--rm --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges"
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
@@ -120,14 +120,20 @@ def verdict(evidence: Path) -> str:
     return str(json.loads(report.read_text(encoding="utf-8"))["core"]["evaluation"]["verdict"])
 
 
-def summary(tag: str, evidence: Path, engine: Engine) -> str:
-    """What was made and how to run it."""
+def summary(tag: str, evidence: Path, engine: Engine, keys: Path | None) -> str:
+    """What was made and how to run it: as a service where it was signed, else what can be run without evidence."""
     settings = "".join(f"{name}={value} " for name, value in engine.settings.items())
     runner = "podman" if engine.name == "buildah" else engine.name  # buildah makes images and runs none
+    found = verdict(evidence)
+    run = f"{settings}{runner} run {LOCKED_DOWN}"
+    if keys:
+        run += f" --publish 127.0.0.1:8080:8080 --volume {(keys / TRUST).resolve()}:/trust.json:ro {tag}"
+        run += " serve --trust /trust.json --host 0.0.0.0" + (" --accept-incomplete" if found == "INCOMPLETE" else "")
+    else:
+        run += f" --network none {tag} --help"
     return (
-        f"\nimage    {tag}\ndigest   {engine.image_id(tag)}\nverdict  {verdict(evidence)}"
-        f"\nreport   {evidence / 'report' / 'report.html'}"
-        f"\nrun      {settings}{runner} run {RUN_OPTIONS} {tag} --help"
+        f"\nimage    {tag}\ndigest   {engine.image_id(tag)}\nverdict  {found}"
+        f"\nreport   {evidence / 'report' / 'report.html'}\nrun      {run}"
     )
 
 
@@ -144,7 +150,7 @@ def main(arguments: list[str] | None = None) -> int:
         gather(CONTEXT / "wheels", native=not options.reference)
         place(bundle, CONTEXT / "bundle")
         build(options, bundle, engine, tag, evidence)
-        print(summary(tag, evidence, engine))
+        print(summary(tag, evidence, engine, options.keys))
     except (ImageError, ValidationError) as error:
         print(f"image: {error}", file=sys.stderr)
         return 1

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from scripts.image import __main__ as tool
+from scripts.image.engine import Engine
 from scripts.image.errors import ImageError
 from scripts.image.sign import bind_image, second_opinion, sign_report, start_time
 from tests.validation.sealed import sealed_report
@@ -111,6 +112,20 @@ def test_a_service_that_does_not_start_is_an_error_with_its_own_words(tmp_path: 
     container = Container(3, "I20 the image's content is another")
     with pytest.raises(ImageError, match=r"does not start in its image \(exit code 3\):\nI20 the image's content"):
         start_time(container, "name:1", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("found", "last"), [("PASS", "--host 0.0.0.0"), ("INCOMPLETE", "--host 0.0.0.0 --accept-incomplete")]
+)
+def test_how_to_serve_is_said_at_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, found: str, last: str):
+    (tmp_path / "report").mkdir()
+    (tmp_path / "report/report.json").write_text(json.dumps({"core": {"evaluation": {"verdict": found}}}))
+    monkeypatch.setattr(Engine, "image_id", lambda engine, tag: "sha256:0")
+    said = tool.summary("name:1", tmp_path, Engine("buildah", {"A": "b"}), tmp_path / "keys")
+    assert f"run      A=b podman run {tool.LOCKED_DOWN} --publish 127.0.0.1:8080:8080" in said
+    assert said.endswith(f"--volume {tmp_path}/keys/trust.json:/trust.json:ro name:1 serve --trust /trust.json {last}")
+    unsigned = tool.summary("name:1", tmp_path, Engine("podman"), None)
+    assert unsigned.endswith("--network none name:1 --help")
 
 
 # ---- the report of the build before -------------------------------------------------------------------------------
