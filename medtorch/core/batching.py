@@ -149,7 +149,6 @@ def level_of(array: Array) -> int:
 # -- crossing a level -------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
 class Enter(Op):
     """A dim becomes the batch of a level.
 
@@ -173,7 +172,6 @@ class Enter(Op):
         return Exit(self.level, self.dim, self.around)(dy)  # type: ignore[no-any-return]
 
 
-@dataclass(frozen=True)
 class Exit(Op):
     """The batch of a level becomes a dim; what is not batched is repeated.
 
@@ -200,7 +198,6 @@ class Exit(Op):
         return Enter(self.level, self.dim, self.around)(dy)  # type: ignore[no-any-return]
 
 
-@dataclass(frozen=True)
 class Shared(Op):
     """The same numbers for all samples of the levels above `depth`, up to `top`.
 
@@ -223,7 +220,6 @@ class Shared(Op):
         return Collapse(self.depth, self.top)(dy)  # type: ignore[no-any-return]
 
 
-@dataclass(frozen=True)
 class Collapse(Op):
     """The sum over the samples of all levels above `depth`, up to `top`."""
 

@@ -6,7 +6,7 @@ Requires  REQ-F-TEN-008
 
 from __future__ import annotations
 
-import secrets
+import os
 from typing import Any, Self
 
 import numpy as np
@@ -37,7 +37,7 @@ class Generator:
 
     def seed(self) -> int:
         """Start a stream that nobody can foretell, and say its seed."""
-        self.manual_seed(secrets.randbits(63))
+        self.manual_seed(int.from_bytes(os.urandom(8), "little") >> 1)
         return self.stream.seed
 
     def initial_seed(self) -> int:

@@ -5,7 +5,6 @@ Requires  REQ-F-CMP-003
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from medtorch.core.ops.conv import Conv
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from medtorch.core.kernels import Kernels
 
 
-@dataclass(frozen=True)
 class Arrange(Op):
     """The numbers of x, stretched to `shape`, in memory of their own: steps shrink in the order of the dims `order`."""
 
@@ -35,7 +33,6 @@ class Arrange(Op):
         return kernels.copy(ordered, "contiguous_format").transpose(back)
 
 
-@dataclass(frozen=True)
 class Regroup(Op):
     """x read as another shape: a view where its memory allows that, else a copy."""
 
@@ -48,7 +45,6 @@ class Regroup(Op):
         return kernels.regroup(x, self.shape)
 
 
-@dataclass(frozen=True)
 class Activated(Op):
     """Base of ops that end in an activation, by its name in the kernels' contract; `alpha` is its one number.
 
@@ -68,7 +64,6 @@ class Activated(Op):
         raise NotImplementedError
 
 
-@dataclass(frozen=True)
 class ConvFused(Activated):
     """Convolution, + bias, + residual, activation. Math as `Conv`."""
 
@@ -87,7 +82,6 @@ class ConvFused(Activated):
         return kernels.conv_fused(input, weight, bias, residual, *geometry, self.activation, self.alpha, out)
 
 
-@dataclass(frozen=True)
 class ConvTransposeFused(Activated):
     """Transposed convolution, + bias, + residual, activation. Math as `ConvInputGrad`."""
 
@@ -109,7 +103,6 @@ class ConvTransposeFused(Activated):
         return kernels.conv_transpose_fused(input, weight, bias, residual, *geometry, self.activation, self.alpha, out)
 
 
-@dataclass(frozen=True)
 class LinearFused(Activated):
     """x weight^T, + bias, + residual, activation.
 
@@ -126,7 +119,6 @@ class LinearFused(Activated):
         return kernels.linear_fused(x, weight, bias, residual, self.activation, self.alpha, out)
 
 
-@dataclass(frozen=True)
 class ScaleShift(Activated):
     """Math      y = activation(x * scale + shift), both with one number for each place of the dim `dim`"""
 
@@ -142,7 +134,6 @@ class ScaleShift(Activated):
         return kernels.scale_shift(x, scale, shift, self.dim, self.activation, self.alpha, out)
 
 
-@dataclass(frozen=True)
 class AddActivated(Activated):
     """Math      y = activation(a + b)"""
 
@@ -157,7 +148,6 @@ class AddActivated(Activated):
         return kernels.add_activated(a, b, self.activation, self.alpha, out)
 
 
-@dataclass(frozen=True)
 class Activate(Activated):
     """Math      y = activation(x)"""
 

@@ -10,7 +10,6 @@ Requires  REQ-F-OPS-109
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from medtorch.core.autocasting import narrow
@@ -45,7 +44,6 @@ class _Cut(Op):
         return x
 
 
-@dataclass(frozen=True)
 class LeakyRelu(_Activation):
     """Math      y = x where x > 0, else slope x;  dx = dy, else slope dy"""
 
@@ -60,7 +58,6 @@ class LeakyRelu(_Activation):
         return choose(x > 0, dy, dy * self.negative_slope)
 
 
-@dataclass(frozen=True)
 class Elu(_Activation):
     """Math      y = s x where x > 0, else s alpha (e^(k x) - 1);  dx = s dy, else s alpha k e^(k x) dy"""
 
@@ -76,7 +73,6 @@ class Elu(_Activation):
         return choose(x <= 0, dy * (x.clamp_max(0) * self.input_scale).exp() * factor, dy * self.scale)
 
 
-@dataclass(frozen=True)
 class Silu(_Activation):
     """Math      s = 1 / (1 + e^-x); y = x s;  dx = s (1 + x (1 - s)) dy"""
 
@@ -90,7 +86,6 @@ class Silu(_Activation):
         return dy * (s * (x * (1 - s) + 1))
 
 
-@dataclass(frozen=True)
 class Mish(_Activation):
     """Math      t = tanh(log(1 + e^x)), s = 1 / (1 + e^-x); y = x t;  dx = (t + x s (1 - t^2)) dy"""
 
@@ -102,7 +97,6 @@ class Mish(_Activation):
         return dy * (t + x * x.sigmoid() * (1 - t * t))
 
 
-@dataclass(frozen=True)
 class Gelu(_Activation):
     """Math      y = x P(x) with P the normal distribution; dx = (P(x) + x p(x)) dy
 
@@ -128,7 +122,6 @@ class Gelu(_Activation):
         return dy * (share + x * density)
 
 
-@dataclass(frozen=True)
 class Hardswish(_Activation):
     """Math      y = x min(max(x + 3, 0), 6) / 6;  dx = 0, (x / 3 + 1/2) dy, dy below, within and above (-3, 3)"""
 
@@ -142,7 +135,6 @@ class Hardswish(_Activation):
         return inside.masked_fill(x <= -3, 0)
 
 
-@dataclass(frozen=True)
 class Hardsigmoid(_Activation):
     """Math      y = min(max(x + 3, 0), 6) / 6;  dx = dy / 6 within (-3, 3), else 0"""
 
@@ -155,7 +147,6 @@ class Hardsigmoid(_Activation):
         return (dy / 6).masked_fill((x <= -3).logical_or(x >= 3), 0)
 
 
-@dataclass(frozen=True)
 class Hardtanh(_Cut):
     """Math      y = min(max(x, min_val), max_val);  dx = dy strictly between, else 0"""
 
@@ -171,7 +162,6 @@ class Hardtanh(_Cut):
         return dy.masked_fill((x <= self.min_val).logical_or(x >= self.max_val), 0)
 
 
-@dataclass(frozen=True)
 class Softplus(_Activation):
     """Math      y = log(1 + e^(beta x)) / beta, x where beta x > threshold;  dx = dy / (1 + e^(-beta x)), dy there"""
 
@@ -186,7 +176,6 @@ class Softplus(_Activation):
         return choose(scaled > self.threshold, dy, dy * scaled.sigmoid())
 
 
-@dataclass(frozen=True)
 class LogSigmoid(_Activation):
     """Math      y = -log(1 + e^-x);  dx = dy / (1 + e^x)"""
 
@@ -199,7 +188,6 @@ class LogSigmoid(_Activation):
         return dy * (-x).sigmoid()
 
 
-@dataclass(frozen=True)
 class Softshrink(_Activation):
     """Math      y = x - lambd, 0, x + lambd above, within and below [-lambd, lambd];  dx = dy outside, 0 within"""
 
@@ -212,7 +200,6 @@ class Softshrink(_Activation):
         return dy.masked_fill(x.abs() <= self.lambd, 0)
 
 
-@dataclass(frozen=True)
 class Hardshrink(_Activation):
     """Math      y = x outside of [-lambd, lambd], else 0;  dx = dy outside, 0 within"""
 
@@ -225,7 +212,6 @@ class Hardshrink(_Activation):
         return dy.masked_fill(x.abs() <= self.lambd, 0)
 
 
-@dataclass(frozen=True)
 class Threshold(_Cut):
     """Math      y = x where x > threshold, else value;  dx = dy, else 0"""
 

@@ -8,7 +8,6 @@ Requires  REQ-F-OPS-109
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from medtorch.core.modes import is_plain
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from medtorch.core.tensor import Tensor
 
 
-@dataclass(frozen=True)
 class ActivationInputGrad(Op):
     """dx of the activation `function` with the numbers `numbers`, from dy and what the activation read or made.
 

@@ -6,7 +6,6 @@ function of the same name.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from medtorch.core.ops.op import Array, Op, Promotion, Tangents, require, sum_to
@@ -316,7 +315,6 @@ class BitwiseRightShift(_Bitwise):
         return kernels.right_shift(a, b)
 
 
-@dataclass(frozen=True)
 class BitwiseNot(Op):
     """Math      y = ~x: every bit turned; the opposite of a bool"""
 

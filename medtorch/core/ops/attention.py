@@ -7,7 +7,6 @@ Requires  REQ-F-OPS-114
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from medtorch.core.autocasting import narrow
@@ -66,7 +65,6 @@ def scaled_dot_product_attention(
     return dropout(shares, dropout_p, True, generator=generator).matmul(value)
 
 
-@dataclass(frozen=True)
 class ScaledDotProductAttention(Op):
     """A mean of values for each query, in one kernel that keeps no scores; the way back computes them again.
 

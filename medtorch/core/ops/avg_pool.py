@@ -6,7 +6,6 @@ Requires  REQ-F-OPS-103
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from medtorch.core.dtypes import int64
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from medtorch.core.tensor import Tensor
 
 
-@dataclass(frozen=True)
 class AvgPool(Op):
     """The mean of every window.
 
@@ -66,7 +64,6 @@ class AvgPool(Op):
         return AvgPoolInputGrad(self, tuple(x_spec.shape[2:]))(dy)  # type: ignore[no-any-return]
 
 
-@dataclass(frozen=True)
 class AvgPoolInputGrad(Op):
     """Share every number of `grad` out over the window that it is the mean of.
 
@@ -89,7 +86,6 @@ class AvgPoolInputGrad(Op):
         return self.pool(dy)  # type: ignore[no-any-return]
 
 
-@dataclass(frozen=True)
 class AdaptiveAvgPool(Op):
     """The mean of each of `output_size` windows that cover the input.
 
@@ -115,7 +111,6 @@ class AdaptiveAvgPool(Op):
         return AdaptiveAvgPoolInputGrad(tuple(x_spec.shape[2:]))(dy)  # type: ignore[no-any-return]
 
 
-@dataclass(frozen=True)
 class AdaptiveAvgPoolInputGrad(Op):
     """Share every number of `grad` out over the window that it is the mean of.
 

@@ -9,7 +9,6 @@ Requires  REQ-F-OPS-205
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from medtorch.core.ops.elementwise import FloatUnary
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from medtorch.core.tensor import Tensor
 
 
-@dataclass(frozen=True)
 class BesselJ(FloatUnary):
     """Math      y = J_n(x), n the order;  J0' = -J1;  Jn' = (J(n-1) - J(n+1)) / 2"""
 
@@ -34,7 +32,6 @@ class BesselJ(FloatUnary):
         return dy * (-above if self.order == 0 else (BesselJ(self.order - 1)(x) - above) / 2)  # type: ignore[no-any-return]
 
 
-@dataclass(frozen=True)
 class BesselY(FloatUnary):
     """Math      y = Y_n(x), n the order;  Y0' = -Y1;  Yn' = (Y(n-1) - Y(n+1)) / 2;  NaN below 0"""
 
@@ -48,7 +45,6 @@ class BesselY(FloatUnary):
         return dy * (-above if self.order == 0 else (BesselY(self.order - 1)(x) - above) / 2)  # type: ignore[no-any-return]
 
 
-@dataclass(frozen=True)
 class BesselIe(FloatUnary):
     """Math      y = I_n(x) e^-|x|, n the order;  dx = (I_n'(x) e^-|x| - sign(x) y) dy"""
 
@@ -63,7 +59,6 @@ class BesselIe(FloatUnary):
         return dy * (slope - x.sign() * y)  # type: ignore[no-any-return]
 
 
-@dataclass(frozen=True)
 class BesselKe(FloatUnary):
     """Math      y = K_n(x) e^x, n the order;  dx = (y + K_n'(x) e^x) dy;  K0' = -K1;  NaN below 0"""
 

@@ -6,7 +6,6 @@ Requires  REQ-F-OPS-108
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from medtorch.core.dtypes import int64
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from medtorch.core.tensor import Tensor
 
 
-@dataclass(frozen=True)
 class PickClass(Op):
     """Of each row of scores the one of its class; 0 where the class is `ignore_index`.
 
@@ -45,7 +43,6 @@ class PickClass(Op):
         return PlaceClass(x_spec.shape[1], self.ignore_index)(dy, target), None
 
 
-@dataclass(frozen=True)
 class PlaceClass(Op):
     """Each number at its class, zeros at the others; nothing where the class is `ignore_index`.
 

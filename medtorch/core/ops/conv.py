@@ -9,7 +9,6 @@ Requires  REQ-F-OPS-100
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from medtorch.core.autocasting import narrow
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from medtorch.core.tensor import Tensor
 
 
-@dataclass(frozen=True)
 class _Convolution(Op):
     """What the three have in common; each field but `groups` has one entry a spatial dim."""
 
@@ -87,7 +85,6 @@ class _Convolution(Op):
         )
 
 
-@dataclass(frozen=True)
 class Conv(_Convolution):
     """Sums of products of a kernel with every window of the input.
 
@@ -126,7 +123,6 @@ class Conv(_Convolution):
         )
 
 
-@dataclass(frozen=True)
 class ConvInputGrad(_Convolution):
     """Spread every element of `grad` over the window that it was computed from.
 
@@ -171,7 +167,6 @@ class ConvInputGrad(_Convolution):
         )
 
 
-@dataclass(frozen=True)
 class ConvWeightGrad(_Convolution):
     """How `grad` follows each element of the kernel.
 

@@ -6,7 +6,6 @@ Requires  REQ-F-OPS-101
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from medtorch.core.autocasting import narrow
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from medtorch.core.tensor import Tensor
 
 
-@dataclass(frozen=True)
 class ConvTranspose(ConvInputGrad):
     """`ConvInputGrad`, which names its input `input` in errors."""
 

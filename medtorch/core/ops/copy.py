@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from medtorch.core.devices import device
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
     from medtorch.core.tensor import Tensor
 
 
-@dataclass(frozen=True)
 class Clone(Op):
     """The same numbers in memory of their own.
 
@@ -40,7 +38,6 @@ class Clone(Op):
         return dy
 
 
-@dataclass(frozen=True)
 class Cast(Op):
     """The same numbers in another dtype; towards whole numbers they are cut towards zero.
 
@@ -62,7 +59,6 @@ class Cast(Op):
         return Cast(x_spec.dtype)(dy)  # type: ignore[no-any-return]
 
 
-@dataclass(frozen=True)
 class Overwrite(Op):
     """The numbers of `value`, stretched to the shape of `x`, whose own numbers are forgotten."""
 
@@ -82,7 +78,6 @@ class Overwrite(Op):
         return None, sum_to(dy, value_spec)
 
 
-@dataclass(frozen=True)
 class SetView(Op):
     """`base` with the part that a chain of views leads to replaced by `value`.
 
@@ -117,7 +112,6 @@ class SetView(Op):
         return dbase, part if needs[1] else None
 
 
-@dataclass(frozen=True)
 class Move(Op):
     """The same numbers on another device. Its arrays cross over outside the kernels, which know one device each."""
 

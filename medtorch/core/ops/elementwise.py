@@ -6,7 +6,6 @@ Every class has Shapes `x -> y: same shape` and the semantics of torch's functio
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from medtorch.core.ops.activation_grad import input_grad, is_one_kernel
@@ -382,7 +381,6 @@ class Sign(_Step):
         return kernels.sign(x)
 
 
-@dataclass(frozen=True)
 class Round(_Step):
     """Math      y = the nearest number with `decimals` decimals, the even one of two"""
 
@@ -406,7 +404,6 @@ class Frac(Op):
         return dy
 
 
-@dataclass(frozen=True)
 class Clamp(Op):
     """Math      y = min(max(x, low), high);  dx = dy where low <= x <= high (NaN included), else 0"""
 
@@ -427,7 +424,6 @@ class Clamp(Op):
         return dy if self.high is None else dy.masked_fill(x > self.high, 0.0)
 
 
-@dataclass(frozen=True)
 class NanToNum(Op):
     """Math      y = x, with numbers in place of NaN, +inf, -inf;  dx = dy where x is finite, else 0"""
 

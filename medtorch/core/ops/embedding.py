@@ -6,7 +6,6 @@ Requires  REQ-F-OPS-111
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from medtorch.core.dtypes import int32, int64
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from medtorch.core.tensor import Tensor
 
 
-@dataclass(frozen=True)
 class Embedding(Op):
     """The row of `weight` for each index.
 
@@ -46,7 +44,6 @@ class Embedding(Op):
         return EmbeddingWeightGrad(weight_spec.shape[0], self.padding_idx, self.scale_grad_by_freq)(dy, indices), None
 
 
-@dataclass(frozen=True)
 class EmbeddingWeightGrad(Op):
     """`grad` added up in the rows that it was looked up from.
 

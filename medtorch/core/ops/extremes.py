@@ -7,7 +7,6 @@ gradient goes there). Results over everything share their gradient evenly among 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from medtorch.core import dtypes
@@ -66,7 +65,6 @@ class Amin(_Extreme):
         return kernels.amin(x, self.dims(x), self.keepdim)
 
 
-@dataclass(frozen=True)
 class _Place(Op):
     """Where the first of the wanted numbers lies; `dim` None counts through all numbers."""
 
@@ -97,7 +95,6 @@ class Argmin(_Place):
         return kernels.argmin(x, self.place(x), self.keepdim)
 
 
-@dataclass(frozen=True)
 class MedianIndex(_Place):
     """Where the lower median along `dim` lies, keeping the dim. A NaN is the median, unless NaNs are ignored."""
 

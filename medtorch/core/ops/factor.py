@@ -8,7 +8,6 @@ Requires  REQ-F-OPS-204
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from medtorch.core.autocasting import wide
@@ -105,7 +104,6 @@ class Cholesky(Op):
         return Solve()(y.mT, half.mT).mT  # type: ignore[no-any-return]
 
 
-@dataclass(frozen=True)
 class Qr(Op):
     """Math      a = q r;  da = (dq + q sym(triu(dr r^T - q^T dq))) r^-T, of matrices not wider than high
 
@@ -136,7 +134,6 @@ class Qr(Op):
         return Solve()(r, (dq + matmul(q, sym)).mT).mT  # type: ignore[no-any-return]
 
 
-@dataclass(frozen=True)
 class EighOp(Op):
     """Math      a = v diag(w) v^T, w rising;  da = v (diag(dw) + v^T dv / (w_j - w_i)) v^T
 

@@ -9,7 +9,6 @@ Requires  REQ-F-OPS-214
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from medtorch.core import dtypes
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from medtorch.core.tensor import Tensor
 
 
-@dataclass(frozen=True)
 class FftComplex(Op):
     """The transform of complex numbers, forward or backward.
 
@@ -51,7 +49,6 @@ class FftComplex(Op):
         return FftComplex(self.dims, not self.forward_, self.factor)(dy)  # type: ignore[no-any-return]
 
 
-@dataclass(frozen=True)
 class FftReal(Op):
     """The first half of a real signal's spectrum: the second mirrors it.
 
@@ -81,7 +78,6 @@ class FftReal(Op):
         return real(FftComplex(self.dims, False, self.factor)(full)).contiguous()
 
 
-@dataclass(frozen=True)
 class FftHalf(Op):
     """The real signal of n numbers whose half spectrum this is.
 

@@ -7,7 +7,6 @@ Raises    DimError for a place that is not there; DtypeError if index is not int
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from medtorch.core import dtypes
@@ -26,7 +25,6 @@ def require_index(op: Op | str, which: Spec, /, **shown: Spec) -> None:
     require(which.dtype in (dtypes.int64, dtypes.int32), DtypeError, op, "index must be int64 or int32", **shown)
 
 
-@dataclass(frozen=True)
 class _Along(Op):
     dim: int
 
@@ -168,7 +166,6 @@ class ScatterAdd(_Scattering):
         return dy, None, self.source_gradient(dy, index, src_spec) if needs[2] else None
 
 
-@dataclass(frozen=True)
 class ScatterExtreme(_Scattering):
     """Math      y = the largest (smallest) of x and all src sent there;  dy goes in equal parts to all that equal y"""
 

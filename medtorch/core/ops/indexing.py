@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 Entry = int | slice | None
 
 
-@dataclass(frozen=True)
 class BasicIndex(View):
     """A view by ints, slices and None, one entry a dim, all within range.
 
@@ -61,7 +60,6 @@ class BasicIndex(View):
         return Scattered(self, x_spec.shape)(dy)  # type: ignore[no-any-return]
 
 
-@dataclass(frozen=True)
 class Index(Op):
     """A copy of the numbers at places that index tensors name.
 
@@ -92,7 +90,6 @@ class Index(Op):
         return IndexPut(self.places, accumulate=True)(dy.new_zeros(x_spec.shape), index, dy), None
 
 
-@dataclass(frozen=True)
 class IndexPut(Op):
     """The numbers of `value` written, or added, at places that index tensors name.
 

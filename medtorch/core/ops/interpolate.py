@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from medtorch.core.dtypes import uint8
@@ -36,7 +35,6 @@ _DIMS = {
 _INTERPOLATING = ("linear", "bilinear", "bicubic", "trilinear")
 
 
-@dataclass(frozen=True)
 class Interpolate(Op):
     """Read an image at the places that the pixels of an image of another size have in it.
 
@@ -67,7 +65,6 @@ class Interpolate(Op):
         return InterpolateInputGrad(self, x_spec.shape[2:])(dy)  # type: ignore[no-any-return]
 
 
-@dataclass(frozen=True)
 class InterpolateInputGrad(Op):
     """Add every number of `grad`, weighted, to the pixels that it was read from.
 

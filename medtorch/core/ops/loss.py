@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import warnings
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from medtorch.core.autocasting import wide
@@ -177,7 +176,6 @@ def _weighted(log_probability: Tensor, weight: Tensor | None, dim: int) -> Tenso
     return log_probability * weight.reshape(shape)
 
 
-@dataclass(frozen=True)
 class BinaryCrossEntropy(Op):
     """Minus the log-probability of the truth, each logarithm at least -100.
 

@@ -9,7 +9,6 @@ Requires  REQ-F-OPS-102
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from medtorch.core.dtypes import int64
@@ -31,7 +30,6 @@ def check_pooled(op: Op, x: Spec, spatial: int, **more: Spec) -> None:
     require(0 not in x.shape[1:], ShapeError, op, "only the batch of input may be empty", input=x, **more)
 
 
-@dataclass(frozen=True)
 class _MaxPooling(Op):
     """The fields of a max pool; each but `ceil_mode` has one entry a spatial dim."""
 
@@ -65,7 +63,6 @@ class _MaxPooling(Op):
         return x.with_shape((*x.shape[:2], *count))
 
 
-@dataclass(frozen=True)
 class MaxPool(_MaxPooling):
     """The greatest number of every window; NaN where the window has one.
 
@@ -91,7 +88,6 @@ class MaxPool(_MaxPooling):
         return op(x.detach())  # type: ignore[no-any-return]
 
 
-@dataclass(frozen=True)
 class MaxPoolInputGrad(_MaxPooling):
     """The gradient of a max pool: linear in `dy`, a step function of x, of which it takes the places of the maxima.
 
@@ -116,7 +112,6 @@ class MaxPoolInputGrad(_MaxPooling):
         return PoolGather()(dy, op(x.detach())), None
 
 
-@dataclass(frozen=True)
 class MaxPoolIndices(_MaxPooling):
     """Where the greatest number of every window lies, row-major in its plane: the first of equals, the last NaN.
 
@@ -135,7 +130,6 @@ class MaxPoolIndices(_MaxPooling):
         return kernels.max_pool_indices(x, self.kernel, self.stride, self.padding, self.dilation, count)
 
 
-@dataclass(frozen=True)
 class AdaptiveMaxPool(Op):
     """The greatest number of each of `output_size` windows that cover the input.
 
@@ -165,7 +159,6 @@ class AdaptiveMaxPool(Op):
         return AdaptiveMaxPoolIndices(self.output_size)(x.detach())  # type: ignore[no-any-return]
 
 
-@dataclass(frozen=True)
 class AdaptiveMaxPoolIndices(AdaptiveMaxPool):
     """Where the greatest number of every window lies, counted row-major in its plane."""
 
@@ -180,7 +173,6 @@ class AdaptiveMaxPoolIndices(AdaptiveMaxPool):
         return kernels.adaptive_max_pool_indices(x, self.output_size)
 
 
-@dataclass(frozen=True)
 class PoolScatter(Op):
     """Add every number of `x` to the place of its plane that `indices` names.
 
@@ -200,7 +192,6 @@ class PoolScatter(Op):
         return PoolGather()(dy, indices), None
 
 
-@dataclass(frozen=True)
 class PoolGather(Op):
     """Read the places of every plane that `indices` names.
 
@@ -218,7 +209,6 @@ class PoolGather(Op):
         return PoolScatter(tuple(x_spec.shape[2:]))(dy, indices), None
 
 
-@dataclass(frozen=True)
 class MaxUnpool(Op):
     """Put every number back to the place that it was chosen from, zeros elsewhere; of several the last stays.
 

@@ -6,7 +6,6 @@ Math      var = sum (x - mean x)^2 / (n - correction);  std = sqrt(var);  norm_p
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from medtorch.core.dtypes import dtype as Dtype
@@ -28,7 +27,6 @@ class _Floating(Reduction):
         return super().check(x)
 
 
-@dataclass(frozen=True)
 class Var(_Floating):
     """Math      dx = 2 dy (x - mean x) / (n - correction)"""
 
@@ -57,7 +55,6 @@ class Std(Var):
         return self.slope(x, _ratio(dy, y * 2, y))
 
 
-@dataclass(frozen=True)
 class VectorNorm(_Floating):
     """Math      y = (sum |x|^p)^(1/p); max |x|, min |x| for p = inf, -inf; number of x != 0 for p = 0
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from medtorch.core.dtypes import dtype, finfo, float32
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     from medtorch.core.tensor import Tensor
 
 
-@dataclass(frozen=True)
 class Standardize(Op):
     """Take away the mean over `dims` and divide by the standard deviation over them; the moments come along.
 
@@ -61,7 +59,6 @@ class Standardize(Op):
         return None if out is None else out.to(x.dtype)
 
 
-@dataclass(frozen=True)
 class StandardizeInputGrad(Op):
     """J grad of `Standardize`: linear in `grad`, and symmetric.
 
@@ -93,7 +90,6 @@ class StandardizeInputGrad(Op):
         return values.mean(self.dims, keepdim=True)
 
 
-@dataclass(frozen=True)
 class Normalize(Op):
     """`Standardize` with a weight and a bias in the same pass; the moments come along.
 
@@ -150,7 +146,6 @@ class Normalize(Op):
         return dx, total, along
 
 
-@dataclass(frozen=True)
 class NormalizeInputGrad(Op):
     """What `Normalize` sends back, in one kernel. It has no gradient: where one is wanted `Normalize` does without it.
 

@@ -12,17 +12,21 @@
                                    want no gradient.
 
 Because a gradient is made of ops on tensors, it can be differentiated again. An op's own numbers (dim, stride, ...) are
-the fields of a frozen dataclass. Ops never import Tensor: an op that is called on tensors asks them to run it.
+the fields of a frozen dataclass, which a class becomes by itself when its first op is made: to write the methods of
+them all while `import medtorch` runs would take a third of its time. Ops never import Tensor: an op that is called on
+tensors asks them to run it.
 
 Requires  REQ-F-OPS-001
 """
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from dataclasses import dataclass, field, fields, make_dataclass
+from inspect import CO_VARARGS
+from threading import Lock
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, dataclass_transform
 
 from medtorch.core.spec import Spec, describe
 from medtorch.errors import ArgumentError, OpError, UnsupportedError
@@ -36,7 +40,10 @@ Promotion = Literal["together", "float", "none"]
 Tangents = Literal["", "linear", "bilinear", "diagonal"]
 Specs = Spec | tuple[Spec, ...]
 
+_settling = Lock()
 
+
+@dataclass_transform(frozen_default=True)
 class Op:
     """Base of every op. See the text at the top of this file."""
 
@@ -69,11 +76,10 @@ class Op:
         if "name" not in cls.__dict__:
             cls.name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()
         if "vjp" in cls.__dict__:
-            cls.wants = tuple(inspect.signature(cls.vjp).parameters)[1:]
+            cls.wants, _ = _parameters(cls.vjp)
         if "check" in cls.__dict__:
-            parameters = list(inspect.signature(cls.check).parameters.values())[1:]
-            cls.inputs = tuple(p.name for p in parameters)
-            cls.variadic = any(p.kind is inspect.Parameter.VAR_POSITIONAL for p in parameters)
+            cls.inputs, cls.variadic = _parameters(cls.check)
+        cls.__init__ = _first_of_its_kind  # type: ignore[method-assign,assignment]
 
     def vjp(self, *args: Any, **kwargs: Any) -> Any:
         raise UnsupportedError(f"{self.name} has no gradient")
@@ -87,9 +93,33 @@ class Op:
             f"{self.name}: expected a tensor, got {', '.join(type(v).__name__ for v in inputs) or 'nothing'}"
         )
 
-    def __repr__(self) -> str:
-        fields = ", ".join(f"{k}={v!r}" for k, v in vars(self).items())
-        return f"{self.name}({fields})"
+
+def settled(kind: type[Op]) -> type[Op]:
+    """`kind`, made the frozen dataclass that it is declared to be, with what it inherits fields from."""
+    with _settling:
+        for each in reversed(kind.__mro__):
+            if vars(each).get("__init__") is _first_of_its_kind:
+                dataclass(frozen=True, init=False)(each)
+                _give_init(each)
+    return kind
+
+
+def _give_init(kind: type[Op]) -> None:
+    """Last and in one go: another thread meets either the old __init__, and waits, or a class that is complete."""
+    rows = [(f.name, Any, field(default=f.default)) for f in fields(kind)]  # type: ignore[arg-type]
+    kind.__init__ = make_dataclass(kind.__name__, rows, frozen=True, eq=False, repr=False).__init__  # type: ignore[method-assign,misc]
+
+
+def _first_of_its_kind(self: Op, *args: Any, **fields: Any) -> None:
+    """The __init__ of a class of which no op was made yet."""
+    settled(type(self)).__init__(self, *args, **fields)
+
+
+def _parameters(method: Callable[..., Any]) -> tuple[tuple[str, ...], bool]:
+    """The names of a method's parameters after self, and whether the last takes any number."""
+    code = method.__code__
+    variadic = bool(code.co_flags & CO_VARARGS)
+    return code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount + variadic], variadic
 
 
 def require(condition: bool, error: type[OpError], op: Op | str, message: str, /, **specs: Spec | None) -> None:

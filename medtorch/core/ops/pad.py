@@ -7,7 +7,6 @@ Requires  REQ-F-OPS-107
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from medtorch.core.autocasting import wide
@@ -33,7 +32,6 @@ def _cuts(pads: Pads) -> Pads:
     return tuple((min(before, 0), min(after, 0)) for before, after in pads)
 
 
-@dataclass(frozen=True)
 class Pad(Op):
     """`value` around the last dims; a negative pad cuts away.
 
@@ -62,7 +60,6 @@ class Pad(Op):
         return Pad(tuple((-before, -after) for before, after in self.pads), 0)(dy)  # type: ignore[no-any-return]
 
 
-@dataclass(frozen=True)
 class PadByIndex(Op):
     """The input's own elements around its last dims: mirrored, repeated from the edge, or taken from the other end.
 
@@ -107,7 +104,6 @@ class PadByIndex(Op):
         return PadByIndexInputGrad(self.mode, self.pads, x_spec.shape)(dy)  # type: ignore[no-any-return]
 
 
-@dataclass(frozen=True)
 class PadByIndexInputGrad(Op):
     """Add every number of `grad` to the element that it was taken from.
 

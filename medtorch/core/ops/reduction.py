@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from medtorch.core import dtypes
@@ -51,7 +50,6 @@ def stretched(y: Tensor, spec: Spec, dims: tuple[int, ...]) -> Tensor:
     return y.reshape(reduced_shape(spec.shape, dims, keepdim=True)).expand(spec.shape)
 
 
-@dataclass(frozen=True)
 class Reduction(Op):
     """Over `dim`, which stays with size 1 if `keepdim`."""
 
@@ -152,7 +150,6 @@ class All(_Truth):
         return kernels.all(x, self.dims(x), self.keepdim)
 
 
-@dataclass(frozen=True)
 class CountNonzero(Op):
     """Math      y = number of x != 0"""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from medtorch.core import dtypes
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from medtorch.core.tensor import Tensor
 
 
-@dataclass(frozen=True)
 class _Scan(Op):
     dim: int
 
@@ -109,7 +107,6 @@ class Logcumsumexp(_Scan):
         return share * _recurrence(decay, dy, self.dim)
 
 
-@dataclass(frozen=True)
 class CumulativePlace(_Scan):
     """Where the largest (smallest) number so far lies: the last of equal ones."""
 

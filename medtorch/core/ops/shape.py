@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from medtorch.core import laid_out, shapes
@@ -28,7 +27,6 @@ class View(Op):
     views = True
 
 
-@dataclass(frozen=True)
 class Reshape(View):
     """The same memory read as another shape. The caller has seen to it that strides allow that."""
 
@@ -47,7 +45,6 @@ class Reshape(View):
         return reshape(dy, x_spec.shape)
 
 
-@dataclass(frozen=True)
 class Permute(View):
     """Dims in another order.
 
@@ -71,7 +68,6 @@ class Permute(View):
         return Permute(tuple(back))(dy)  # type: ignore[no-any-return]
 
 
-@dataclass(frozen=True)
 class Expand(View):
     """Sizes of 1 stretched without copying; new dims in front.
 
@@ -96,7 +92,6 @@ class Expand(View):
         return sum_to_size(dy, x_spec.shape)
 
 
-@dataclass(frozen=True)
 class Slice(View):
     """Every `step`-th of the places `start` to `stop` along one dim."""
 
@@ -116,7 +111,6 @@ class Slice(View):
         return Scattered(self, x_spec.shape)(dy)  # type: ignore[no-any-return]
 
 
-@dataclass(frozen=True)
 class Select(View):
     """One place along a dim, which is dropped."""
 
@@ -133,7 +127,6 @@ class Select(View):
         return Scattered(self, x_spec.shape)(dy)  # type: ignore[no-any-return]
 
 
-@dataclass(frozen=True)
 class Diagonal(View):
     """The diagonal of two dims, as a new last dim.
 
@@ -165,7 +158,6 @@ class Diagonal(View):
         return Scattered(self, x_spec.shape)(dy)  # type: ignore[no-any-return]
 
 
-@dataclass(frozen=True)
 class Scattered(Op):
     """Zeros, with x where the view `place` of them looks: the gradient of every view that picks a part.
 
@@ -190,7 +182,6 @@ class Scattered(Op):
         return self.place(dy)  # type: ignore[no-any-return]
 
 
-@dataclass(frozen=True)
 class Split(View):
     """Pieces of the given sizes along one dim.
 
@@ -224,7 +215,6 @@ class Split(View):
         return Cat(self.dim)(*(present.new_zeros(s.shape) if d is None else d for d, s in zip(dys, specs, strict=True)))  # type: ignore[no-any-return]
 
 
-@dataclass(frozen=True)
 class Unbind(View):
     """Every place along a dim, each without it."""
 
@@ -247,7 +237,6 @@ class Unbind(View):
         )
 
 
-@dataclass(frozen=True)
 class Unfold(View):
     """Windows of `size` every `step` places along a dim, as a new last dim.
 
@@ -279,7 +268,6 @@ class Unfold(View):
         return UnfoldGrad(self.dim, self.size, self.step, x_spec.shape)(dy)  # type: ignore[no-any-return]
 
 
-@dataclass(frozen=True)
 class UnfoldGrad(Op):
     """Windows added up where they came from.
 
@@ -311,7 +299,6 @@ class UnfoldGrad(Op):
         return Unfold(self.dim, self.size, self.step)(dy)  # type: ignore[no-any-return]
 
 
-@dataclass(frozen=True)
 class Cat(Op):
     """Tensors put one after the other along a dim. Dtypes are promoted; 1-d tensors without elements are passed over.
 
@@ -341,7 +328,6 @@ class Cat(Op):
         return Split(tuple(x.shape[self.dim] for x in xs_spec), self.dim)(dy)  # type: ignore[no-any-return]
 
 
-@dataclass(frozen=True)
 class Flip(Op):
     """Dims read backwards."""
 
@@ -362,7 +348,6 @@ class Flip(Op):
         return self(dy)  # type: ignore[no-any-return]
 
 
-@dataclass(frozen=True)
 class Roll(Op):
     """Places moved along dims; what leaves at one end comes back at the other."""
 

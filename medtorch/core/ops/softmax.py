@@ -7,7 +7,6 @@ Requires  REQ-F-OPS-106
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from medtorch.core.tensor import Tensor
 
 
-@dataclass(frozen=True)
 class Softmax(Op):
     """Turn scores into probabilities along one dim.
 
@@ -46,7 +44,6 @@ class Softmax(Op):
         return y * (dy - (y * dy).sum(self.dim, keepdim=True))
 
 
-@dataclass(frozen=True)
 class LogSoftmax(Op):
     """The logarithm of the probabilities, exact also where they are tiny.
 

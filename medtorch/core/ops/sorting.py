@@ -6,7 +6,6 @@ Sorting is stable whether asked for or not; a NaN counts as the largest number.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from medtorch.core import dtypes
@@ -28,7 +27,6 @@ class ValuesIndices(NamedTuple):
     indices: Tensor
 
 
-@dataclass(frozen=True)
 class Argsort(Op):
     """The order that sorts x along a dim; equal numbers keep theirs."""
 
@@ -45,7 +43,6 @@ class Argsort(Op):
         return kernels.argsort(x, self.dim % x.ndim, self.descending)
 
 
-@dataclass(frozen=True)
 class UniqueRows(Op):
     """Of rows: where the first of each kind lies, to which kind each row belongs, how many there are of each."""
 
@@ -60,7 +57,6 @@ class UniqueRows(Op):
         return kernels.unique_rows(rows, self.ordered)
 
 
-@dataclass(frozen=True)
 class Searchsorted(Op):
     """Math      y = number of sequence < x (or <= x, from the right)"""
 
@@ -79,7 +75,6 @@ class Searchsorted(Op):
         return kernels.searchsorted(sequence, x, self.right)
 
 
-@dataclass(frozen=True)
 class Bincount(Op):
     """Math      y_i = number (or sum of the weights) of all x = i"""
 
@@ -101,7 +96,6 @@ class Bincount(Op):
         return kernels.bincount(x, weights, self.minlength)
 
 
-@dataclass(frozen=True)
 class Histc(Op):
     """Math      y_i = number of x in part i of `bins` equal parts from low to high"""
 

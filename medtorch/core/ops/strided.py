@@ -9,7 +9,6 @@ Requires  REQ-F-OPS-205
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from medtorch.core.tensor import Tensor
 
 
-@dataclass(frozen=True)
 class AsStrided(Op):
     """A view of the memory that x lies in.
 

@@ -6,7 +6,6 @@ Requires  REQ-F-OPS-204
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from medtorch.core.autocasting import wide
@@ -43,7 +42,6 @@ def matrices(op: Op | str, a: Spec) -> None:
     require(a.dtype in (float32, float64), DtypeError, op, "takes float32 or float64", A=a)
 
 
-@dataclass(frozen=True)
 class Svd(Op):
     """Math      a = u diag(s) vh, s falling, from 0 up
 

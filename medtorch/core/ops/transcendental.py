@@ -8,7 +8,6 @@ Requires  REQ-F-OPS-200
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from medtorch.core.ops.arithmetic import Binary, FloatBinary, Grads
@@ -114,7 +113,6 @@ class Lgamma(FloatUnary):
         return dy * digamma(x)
 
 
-@dataclass(frozen=True)
 class Polygamma(FloatUnary):
     """Math      y = the (n+1)-th derivative of ln Gamma at x;  dx = polygamma(n + 1, x) dy"""
 
@@ -128,7 +126,6 @@ class Polygamma(FloatUnary):
         return found
 
 
-@dataclass(frozen=True)
 class Igamma(FloatingPair):
     """Math      y = P(a, x) (or 1 - P if `upper`);  dx = +- x^(a-1) e^-x / Gamma(a) dy
 
@@ -147,7 +144,6 @@ class Igamma(FloatingPair):
         return None, sum_to(dy * (-slope if self.upper else slope), b.spec)
 
 
-@dataclass(frozen=True)
 class BesselI(FloatUnary):
     """Math      y = I_n(x), n the order;  I0' = I1;  In' = (I(n-1) + I(n+1)) / 2"""
 
@@ -175,7 +171,6 @@ class Xlogy(FloatBinary):
         return sum_to(da, a.spec), sum_to(dy * (a / b), b.spec)
 
 
-@dataclass(frozen=True)
 class Sinc(FloatUnary):
     """Math      y = the order-th derivative of sin(pi x) / (pi x), 1 at 0;  dx = the next derivative, times dy"""
 
@@ -188,7 +183,6 @@ class Sinc(FloatUnary):
         return dy * Sinc(self.order + 1)(x)  # type: ignore[no-any-return]
 
 
-@dataclass(frozen=True)
 class Logit(Op):
     """Math      y = ln(x / (1 - x));  dx = dy / (x (1 - x)), NaN outside [0, 1]"""
 

@@ -7,7 +7,6 @@ Requires  REQ-F-OPS-113
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from medtorch.core.ops.op import Array, Op, require
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from medtorch.core.tensor import Tensor
 
 
-@dataclass(frozen=True)
 class _Windows(Op):
     kernel: Shape
     dilation: Shape
@@ -36,7 +34,6 @@ class _Windows(Op):
         return found
 
 
-@dataclass(frozen=True)
 class Unfold(_Windows):
     """Every window as a column.
 
@@ -57,7 +54,6 @@ class Unfold(_Windows):
         return Fold(self.kernel, self.dilation, self.padding, self.stride, x_spec.shape[2:])(dy)  # type: ignore[no-any-return]
 
 
-@dataclass(frozen=True)
 class Fold(_Windows):
     """Every column added to the window that it belongs to.
 

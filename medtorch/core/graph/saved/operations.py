@@ -35,7 +35,7 @@ from medtorch.core.ops import (
     shape,
     softmax,
 )
-from medtorch.core.ops.op import Op
+from medtorch.core.ops.op import Op, settled
 from medtorch.errors import FormatError, UnsupportedError
 
 _KNOWN: tuple[type[Op], ...] = (
@@ -87,7 +87,7 @@ def op_from_data(data: Any, where: str) -> Op:
 
 def _hints(kind: Any) -> dict[str, Any]:
     """The fields of an op and the types that they are annotated with."""
-    names = [field.name for field in fields(kind)] if is_dataclass(kind) else []
+    names = [field.name for field in fields(kind)] if is_dataclass(settled(kind)) else []
     known = typing.get_type_hints(kind, localns={"Number": float | int | bool}) if names else {}
     return {name: known[name] for name in names}
 
