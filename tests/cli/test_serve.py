@@ -67,9 +67,15 @@ def test_check_only_ends_without_listening(bundle, capsys):
 def test_it_says_where_it_listens_answers_and_ends_in_order_on_a_signal(bundle, name):
     command = [sys.executable, "-m", "medtorch", "serve", "--bundle", str(bundle[0]), "--sha256", bundle[1]]
     variables = {**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"}
-    with subprocess.Popen(
-        [*command, "--unvalidated", "--port", "0"], stderr=subprocess.PIPE, text=True, env=variables
-    ) as process:
+    # A shell lets what it starts in the background ignore SIGINT, and children inherit that.
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        process = subprocess.Popen(
+            [*command, "--unvalidated", "--port", "0"], stderr=subprocess.PIPE, text=True, env=variables
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
+    with process:
         try:
             said = next(line for line in process.stderr if "serving on" in line)
             address = re.search(r"http://\S+", said)[0]
@@ -77,5 +83,9 @@ def test_it_says_where_it_listens_answers_and_ends_in_order_on_a_signal(bundle, 
                 assert b'"validation": null' in answer.read()
         finally:
             process.send_signal(signal.Signals[name])
-            process.communicate(timeout=30)
+            try:
+                process.communicate(timeout=30)
+            except subprocess.TimeoutExpired:
+                process.kill()  # leaving the block waits for its end, however long that takes
+                raise
     assert process.returncode == 0
