@@ -16,11 +16,11 @@ from medtorch.core.trees import flatten, spread, unflatten
 from medtorch.errors import ArgumentError, DimError
 
 RANDOMNESS = ("error", "same", "different")
-batching_rules.install()
 
 
 @contextmanager
 def _opened(level: Level) -> Iterator[None]:
+    batching_rules.install()  # not before: from then on every op asks whether it is batched
     before = STATE.batches
     STATE.batches = (*before, level)
     try:

@@ -3,6 +3,7 @@
 from typing import Any
 
 compiler: str
+interface: int
 
 def instruction_sets() -> list[str]: ...
 def usable_processors() -> int: ...

@@ -9,7 +9,7 @@ import os
 from functools import cache
 from types import ModuleType
 
-from medtorch.core.backends.cpu.probe import native_build
+from medtorch.core.backends.cpu.probe import load
 from medtorch.errors import BackendError
 
 THREADS_VARIABLE = "MEDTORCH_NUM_THREADS"
@@ -19,16 +19,14 @@ THREADS_VARIABLE = "MEDTORCH_NUM_THREADS"
 def native() -> ModuleType | None:
     """The native module, with as many threads as the environment asks for; None in a pure install.
 
-    Raises    BackendError if MEDTORCH_NUM_THREADS is no number of threads; ImportError for a broken install
+    Raises    BackendError if MEDTORCH_NUM_THREADS is no number of threads, or the module does not fit; ImportError for
+              a broken install
     """
-    if native_build() is None:
-        return None
-    from medtorch.core.backends.cpu import _native  # noqa: PLC0415
-
+    module = load()
     wanted = threads_asked_for()
-    if wanted is not None:
-        _native.set_thread_count(wanted)
-    return _native
+    if module is not None and wanted is not None:
+        module.set_thread_count(wanted)
+    return module
 
 
 def threads_asked_for() -> int | None:

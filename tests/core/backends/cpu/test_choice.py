@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
+import types
 import warnings
 
 import pytest
 
 from medtorch.core import backends, threads
-from medtorch.core.backends.cpu import door
+from medtorch.core.backends.cpu import door, probe
 from medtorch.errors import ArgumentError, BackendError, BackendWarning, UnsupportedError
 
 pytestmark = pytest.mark.requirement("REQ-F-OPS-303")
@@ -77,6 +79,7 @@ def test_the_default_is_what_is_left_to_the_process(native):
     environment = {k: v for k, v in os.environ.items() if k != "MEDTORCH_NUM_THREADS"}
     code = """
 import os
+import re
 os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
 from medtorch.core.threads import get_num_threads
 print(get_num_threads())
@@ -118,3 +121,25 @@ def test_a_reference_backend_that_was_chosen_is_not_warned_of(monkeypatch):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert type(backends._cpu.__wrapped__()).__name__ == "ReferenceKernels"
+
+
+def test_the_library_and_the_files_beside_it_have_one_interface(native):
+    assert native.interface == probe.INTERFACE
+
+
+@pytest.mark.parametrize(("numbered", "found"), [({"interface": 1}, "1"), ({}, "without a number")])
+def test_a_library_of_other_sources_is_refused_as_soon_as_it_is_loaded(numbered, found):
+    library = types.SimpleNamespace(__file__="/lib/_native.so", **numbered)
+    told = (
+        f"/lib/_native.so: the native library does not fit this medtorch: its interface is {found}, {probe.INTERFACE} "
+        "is expected. It was built from other sources: install medtorch again, or build the library anew and put it "
+        "there"
+    )
+    with pytest.raises(BackendError, match=f"^{re.escape(told)}$"):
+        probe.assert_fits(library)
+
+
+def test_no_kernels_are_made_of_a_library_that_does_not_fit(native, monkeypatch):
+    monkeypatch.setattr(probe, "INTERFACE", probe.INTERFACE + 1)
+    with pytest.raises(BackendError, match=rf"_native\..*: the native library does not fit.* {probe.INTERFACE} is exp"):
+        door.native.__wrapped__()

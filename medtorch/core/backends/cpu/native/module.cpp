@@ -16,10 +16,14 @@ constexpr const char* compiler = __VERSION__;  // names Clang itself
 constexpr const char* compiler = "GCC " __VERSION__;
 #endif
 
+// What Python calls: medtorch/core/backends/cpu/probe.py expects this number. Whoever changes a binding raises both.
+constexpr int interface = 2;
+
 NB_MODULE(_native, module) {
   nb::set_leak_warnings(false);  // the kernels of a process live as long as it does
   module.doc() = "medtorch's native CPU backend";
   module.attr("compiler") = compiler;
+  module.attr("interface") = interface;
   module.def("instruction_sets", &instruction_sets,
              "Names of the kernel sets that this machine can run, from the plainest to the widest.");
   module.def("usable_processors", &usable_processors, "Processors that affinity and quotas leave to this process.");
