@@ -16,6 +16,10 @@ class MatmulKernels(NativeFamily, ReferenceMatmulKernels):
         if a.dtype != FLOAT32 or b.dtype != FLOAT32:
             return super().matmul(a, b)
         a, b = (x if _has_a_unit_stride(x) else self.row_major(x) for x in (a, b))
+        if a.ndim == b.ndim == 2 and a.size and b.size:
+            y = self.new((a.shape[0], b.shape[1]))
+            self.set.matmul(a, b, y)
+            return y
         lead = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
         y = self.new((*lead, a.shape[-2], b.shape[-1]))
         if not y.size or not a.shape[-1]:
@@ -30,5 +34,7 @@ class MatmulKernels(NativeFamily, ReferenceMatmulKernels):
 
 def _has_a_unit_stride(x: Array) -> bool:
     """Whether its rows or its columns lie without gaps."""
+    if x.flags.c_contiguous or (x.ndim == 2 and x.flags.f_contiguous):
+        return True
     unit = any(n == 1 or s == x.itemsize for n, s in zip(x.shape[-2:], x.strides[-2:], strict=True))
     return unit and all(s % x.itemsize == 0 for s in x.strides)
