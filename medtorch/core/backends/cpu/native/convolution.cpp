@@ -94,6 +94,22 @@ void repeat_unsure(const KernelSet& set, const Convolution& c, const std::vector
   }
 }
 
+// Tiles of `side` x `side` results in a slice: those of each phase of a dilated convolution begin anew.
+Index tiles_of(const ConvShape& s, Index side) noexcept {
+  Index tiles = 1;
+  for (int d = 1; d < 3; ++d) {
+    const Index whole = s.count[d] / s.dilation[d], longer = s.count[d] % s.dilation[d];
+    tiles *= longer * ((whole + side) / side) + (s.dilation[d] - longer) * ((whole + side - 1) / side);
+  }
+  return tiles;
+}
+
+// Phases of a few places fill tiles badly, while direct sums skip padding: those then need hardly more products.
+bool wastes_tiles(const ConvShape& s) noexcept {
+  if (s.dilation[1] == 1 && s.dilation[2] == 1) return false;
+  return 16 * tiles_of(s, 2) * 4 > s.products(1) * s.products(2) * 3;
+}
+
 // Floats from the first result to the last, of all images.
 Index extent(const ConvShape& s) {
   Index last = (s.n - 1) * s.y_image + s.groups * s.outputs;
@@ -105,11 +121,10 @@ Index extent(const ConvShape& s) {
 
 ConvAlgorithm conv_algorithm(const ConvShape& s, Algorithms allowed) noexcept {
   if (allowed == Algorithms::direct || s.groups != 1 || s.inputs < fewest_channels || s.outputs < fewest_channels) return ConvAlgorithm::direct;
-  for (int d = 0; d < 3; ++d)
-    if (s.kernel[d] != (d == 0 ? 1 : 3) || s.stride[d] != 1 || (d > 0 && s.dilation[d] != 1)) return ConvAlgorithm::direct;
-  if (s.before[0] != 0 || s.count[0] != s.size[0] || s.count[1] * s.count[2] < fewest_results) return ConvAlgorithm::direct;
-  const Index tiles = (s.count[1] + 3) / 4 * ((s.count[2] + 3) / 4);
-  const bool large = allowed == Algorithms::fast && tiles >= 16 && s.inputs * s.outputs <= 65536;
+  if (s.kernel[1] != 3 || s.kernel[2] != 3 || s.stride[0] != 1 || s.stride[1] != 1 || s.stride[2] != 1) return ConvAlgorithm::direct;
+  if (s.kernel[0] < 1 || (s.kernel[0] == 1 && (s.before[0] != 0 || s.count[0] != s.size[0]))) return ConvAlgorithm::direct;
+  if (s.count[1] * s.count[2] < fewest_results || wastes_tiles(s)) return ConvAlgorithm::direct;
+  const bool large = allowed == Algorithms::fast && tiles_of(s, 4) >= 16 && s.kernel[0] * s.inputs * s.outputs <= 65536;
   return large ? ConvAlgorithm::winograd4 : ConvAlgorithm::winograd2;
 }
 

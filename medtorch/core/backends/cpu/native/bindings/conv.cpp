@@ -93,7 +93,7 @@ Packed* pack_conv(const KernelSet& set, const Input& weight, Index groups, const
   s.inputs = size(weight, 1);
   s.outputs = size(weight, 0) / groups;
   for (int d = 0; d < 3; ++d) s.kernel[d] = size(weight, 2 + d);
-  require(chosen == ConvAlgorithm::direct || (groups == 1 && s.kernel[0] == 1 && s.kernel[1] == 3 && s.kernel[2] == 3),
+  require(chosen == ConvAlgorithm::direct || (groups == 1 && s.kernel[1] == 3 && s.kernel[2] == 3),
           "conv: this algorithm takes kernels of 3x3 alone");
   const ConvWeight source = weight_of(weight, groups);
   const ConvTable& table = conv_table(set, s, chosen);

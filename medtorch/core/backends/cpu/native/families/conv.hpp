@@ -21,6 +21,23 @@ struct ConvShape {
   Index taps() const noexcept { return kernel[0] * kernel[1] * kernel[2]; }
   Index pixels() const noexcept { return count[0] * count[1] * count[2]; }
   Index terms() const noexcept { return taps() * inputs; }
+
+  // The results [first, last) along dim d for which place k of the kernel lies inside of the image. No kernel set may keep a copy of these
+  // of its own, hence always_inline.
+  __attribute__((always_inline)) Index first_inside(int d, Index k) const noexcept {
+    const Index gap = before[d] - k * dilation[d], first = gap <= 0 ? 0 : (gap + stride[d] - 1) / stride[d];
+    return first < count[d] ? first : count[d];
+  }
+  __attribute__((always_inline)) Index last_inside(int d, Index k) const noexcept {
+    const Index gap = size[d] + before[d] - k * dilation[d], last = gap <= 0 ? 0 : (gap + stride[d] - 1) / stride[d], first = first_inside(d, k);
+    return last < first ? first : last < count[d] ? last : count[d];
+  }
+  // Results along dim d times the places of the kernel that lie inside for them.
+  __attribute__((always_inline)) Index products(int d) const noexcept {
+    Index sum = 0;
+    for (Index k = 0; k < kernel[d]; ++k) sum += last_inside(d, k) - first_inside(d, k);
+    return sum;
+  }
 };
 
 // What a caller allows, and what a shape then gets: the numbers of both are those that Python uses.

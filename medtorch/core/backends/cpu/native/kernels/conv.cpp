@@ -1,19 +1,34 @@
 // Convolution as a product of matrices: rows are the windows of a few places, copied; see tile.hpp for the order of sums.
 #include "dense.hpp"
 #include "packing.hpp"
+#include "skipping.hpp"
 #include "stretches.hpp"
 
 namespace medtorch::MEDTORCH_ISA {
 namespace {
 
-Index packed_size(const ConvShape& s) noexcept { return s.groups * packed_group(s.outputs, s.terms()); }
+Index packed_weights(const ConvShape& s) noexcept { return s.groups * packed_group(s.outputs, s.terms()); }
+
+Index packed_size(const ConvShape& s) noexcept { return packed_weights(s) + signs(s); }
+
+// Whether products of zeros may be left out: where many are, and no weight makes them other than zero.
+bool skips_padding(const ConvShape& s, const float* packed) noexcept {
+  if (packed == nullptr || !skips(s)) return false;
+  const float* finite = packed + packed_weights(s);
+  for (Index i = 0; i < panels_of(s.outputs); ++i)
+    if (finite[i] == 0.0f) return false;
+  return true;
+}
 
 void pack(const ConvShape& s, const ConvWeight& weight, float* packed) noexcept {
   const Index panels = panels_of(s.outputs), terms = s.terms(), group_size = packed_group(s.outputs, terms);
   parallel(s.groups * panels, most<Index>(1, 16384 / (panel * terms + 1)), [&](Index begin, Index end) {
     for (Index at = begin; at < end; ++at) {
       const Index group = at / panels, number = at % panels;
-      pack_panel(s, weight, group, number * panel, Panel(s.outputs, number), packed + group * group_size + number * panel * terms);
+      const Panel p(s.outputs, number);
+      float* to = packed + group * group_size + number * panel * terms;
+      pack_panel(s, weight, group, number * panel, p, to);
+      if (may_skip(s)) packed[packed_weights(s) + number] = all_finite(to, p.width * terms) ? 1.0f : 0.0f;
     }
   });
 }
@@ -84,14 +99,18 @@ Dense dense_of(const ConvShape& s, int threads) noexcept { return Dense(s.n * s.
 
 bool packs_itself(const ConvShape& s, int threads) noexcept {
   const Dense d = dense_of(s, threads);
-  return !s.stretches && s.n == 1 && d.by_panels && d.chunks == 1;
+  return !s.stretches && !skips(s) && s.n == 1 && d.by_panels && d.chunks == 1;
 }
 
-Index scratch_size(const ConvShape& s, int threads, bool packed) noexcept { return dense_of(s, threads).scratch(threads, packed); }
+Index scratch_size(const ConvShape& s, int threads, bool packed) noexcept {
+  const Index dense = dense_of(s, threads).scratch(threads, packed);
+  return skips(s) ? most(dense, Skipping(s, threads).scratch(threads)) : dense;
+}
 
 void run(const ConvShape& s, const float* x, const ConvWeights& weights, const Epilogue& e, float* y, const ConvScratch& scratch) noexcept {
   if (s.pixels() == 0 || s.outputs == 0) return;
   if (reads_stretches(s)) return run_stretches(s, x, weights.packed, e, y, blocks_of(s).unit);
+  if (skips_padding(s, weights.packed)) return run_skipping(s, x, weights.packed, e, y, scratch.data, scratch.threads);
   const Dense d = dense_of(s, scratch.threads);
   const Windows windows{s, d};
   const Index terms = s.terms(), group_size = packed_group(s.outputs, terms);

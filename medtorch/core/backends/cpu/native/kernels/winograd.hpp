@@ -67,13 +67,18 @@ struct Winograd<4> {
   }
 };
 
+// Terms of a block: `depth` channels of each of `count` slices of the kernel, whose rows of V lie `step` floats apart.
+struct Terms {
+  Index count, step, depth;
+};
+
 // A few rows of V times one panel of U, at most 64 terms, into M or added to it. Rows of V lie W apart, rows of M a panel.
 template <int R, int C, int W>
-void multiply(const float* a, Index depth, const float* w, float* m, bool first) noexcept {
+void multiply(const float* a, const Terms& terms, const float* w, float* m, bool first) noexcept {
   constexpr int lanes = Vec::lanes;
   Vec sum[R][C];
   clear(sum);
-  extend<R, C, W>(a, depth, w, sum);
+  for (Index i = 0; i < terms.count; ++i, w += terms.depth * C * lanes) extend<R, C, W>(a + i * terms.step, terms.depth, w, sum);
 #pragma GCC unroll 16
   for (int i = 0; i < R; ++i)
 #pragma GCC unroll 4
@@ -83,7 +88,7 @@ void multiply(const float* a, Index depth, const float* w, float* m, bool first)
     }
 }
 
-using Multiply = void (*)(const float*, Index, const float*, float*, bool) noexcept;
+using Multiply = void (*)(const float*, const Terms&, const float*, float*, bool) noexcept;
 
 template <int C, int W>
 struct Multiplies {
