@@ -65,6 +65,10 @@ CASES = {
     "uneven padding": Case(3, 8, (6, 6), (3, 4), (1, 1), ((0, 2), (1, 3)), (1, 1), 1),
     "negative padding": Case(9, 8, (6, 6), (3, 3), (1, 1), ((-1, 1), (0, -1)), (1, 1), 1),
     "wide padding": case(4, 5, (3, 3), 3, 1, 4),
+    "wide dilation": case(70, 40, (20, 21), 3, 1, (9, 8), (9, 8)),
+    "wide dilation, strided": case(130, 17, (30, 29), 3, (2, 1), 10, 10),
+    "wide dilation, uneven": Case(64, 33, (16, 18), (3, 3), (1, 1), ((9, 3), (0, 12)), (6, 7), 1),
+    "wide dilation of a volume": case(30, 20, (6, 9, 10), 3, 1, (3, 5, 6), (3, 5, 6)),
 }
 
 
@@ -141,6 +145,7 @@ BUSY = [
     case(128, 512, (20, 20), 1),
     case(48, 48, (50, 60), 3, 2, 1, 1, 48),
     case(3, 40, (64, 64), 5, 2, 2),
+    case(64, 300, (40, 40), 3, 1, 12, 12),
 ]
 
 
@@ -179,7 +184,7 @@ def test_an_empty_batch_gives_an_empty_answer_and_no_weight_gradient(widest, rng
     assert not dw.any()
 
 
-@pytest.mark.parametrize("name", ["stem", "3x3", "depthwise", "1d"])
+@pytest.mark.parametrize("name", ["stem", "3x3", "depthwise", "1d", "wide dilation"])
 def test_nan_and_infinity_of_the_input_reach_exactly_the_windows_that_see_them(sets, rng, name):
     c = CASES[name]
     x, weight, _bias, _dy = arrays(rng, c, batch=1)
