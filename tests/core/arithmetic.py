@@ -24,6 +24,9 @@ MODELS = {
     "unet": (1, 1, 64, 64),
     "mobilenet_v3_small": (1, 3, 32, 32),
     "convnext_tiny": (1, 3, 32, 32),
+    "espnet": (1, 3, 64, 64),  # dilated
+    "segresnet": (1, 1, 16, 16, 16),
+    "basic_unet": (1, 1, 32, 32, 32),
 }
 
 
