@@ -34,6 +34,7 @@ from validation.signing.sign import check_signatures, now, sign
 from validation.signing.trust import MEANINGS, add_key, read_trust
 from validation.soup.document import render_markdown, render_page
 from validation.soup.draft import draft_record
+from validation.soup.locks import record_artifacts
 from validation.soup.records import load_records
 from validation.soup.related import related_items
 from validation.trace import TRACE_FILE
@@ -233,6 +234,12 @@ def soup_show_command(options: argparse.Namespace) -> int:
     else:
         write_file(options.html, render_page(*arguments).encode())
         print(options.html)
+    return PASS
+
+
+def soup_locked_command(options: argparse.Namespace) -> int:
+    for line in record_artifacts(_root(options)):
+        print(line)
     return PASS
 
 

@@ -17,7 +17,7 @@ from validation.states import State
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 BAR_WIDTH = 1000
 SENTENCES = {
-    "PASS": "Every requirement in scope was verified, in this environment, for this bundle.",
+    "PASS": "Every requirement in scope was verified, in this environment, for the files it names.",
     "FAIL": "At least one requirement failed, or a rule that protects the evidence was broken.",
     "INCOMPLETE": "Nothing failed, but not everything in scope was verified. Not verified is not passed.",
 }

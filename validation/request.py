@@ -46,9 +46,13 @@ def _test_files(trace: Trace, required: set[str]) -> dict[str, str]:
 
 def tool() -> dict[str, str]:
     """Version and digest of this tool: code, schemas and templates."""
-    files = [path for path in TOOL.rglob("*") if path.suffix in (".py", ".json", ".html", ".css") and path.is_file()]
-    parts = ((path.relative_to(TOOL).as_posix(), file_sha256(path)) for path in files)
+    parts = ((path.relative_to(TOOL).as_posix(), file_sha256(path)) for path in tool_files())
     return {"name": "medtorch validation", "version": VERSION, "sha256": tree_sha256(parts)}
+
+
+def tool_files() -> list[Path]:
+    """The files that this tool consists of; records and services are its data, and no part of it."""
+    return [path for path in TOOL.rglob("*") if path.suffix in (".py", ".json", ".html", ".css") and path.is_file()]
 
 
 def _entry(requirement: Requirement, exclusion: Exclusion | None) -> dict[str, Any]:

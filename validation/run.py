@@ -14,7 +14,7 @@ from typing import Any
 from validation.advisories.osv import Snapshot
 from validation.advisories.review import advisory_findings, review
 from validation.atomic import new_directory, write_file
-from validation.bundles import bundle_findings, describe_bundle
+from validation.bundles import bundle_findings
 from validation.canonical import readable_json
 from validation.check import static_findings
 from validation.distributions import Installed, installed
@@ -29,6 +29,7 @@ from validation.scrub import scrub
 from validation.services import Service, load_service
 from validation.soup.records import load_records
 from validation.soup.table import soup_table
+from validation.subject import describe_subject
 from validation.trace_rules import load_trace
 
 REQUEST_FILE = "request.json"
@@ -55,10 +56,9 @@ def run(root: Path, options: Options, say: Callable[[str], None]) -> dict[str, A
     """
     started = time.monotonic()
     service = load_service(root, options.service)
-    bundle_path, expected = _bundle_of(root, service, options)
+    bundle, told = describe_subject(root, service, options.bundle, options.sha256)
     trace = load_trace(root)
     content = None if options.content is None else read_content(options.content)
-    bundle = describe_bundle(bundle_path, expected)
     distributions = installed()
     advisories = _advisories(root, options.advisories, distributions)
     findings = [
@@ -69,7 +69,7 @@ def run(root: Path, options: Options, say: Callable[[str], None]) -> dict[str, A
     request = make_request(service, trace, bundle, content)
     say(f"{service.name}: {len(request['requirements'])} requirements, {len(request['required'])} tests")
     with new_directory(options.out, marker=DIGESTS_FILE) as folder:
-        _run_tests(root, folder, request, _service_variables(service, bundle, bundle_path), options.timeout_s, say)
+        _run_tests(root, folder, request, told, options.timeout_s, say)
         context = Context(
             root=root,
             service=service,
@@ -90,31 +90,10 @@ def _advisories(root: Path, snapshot: Snapshot | None, distributions: list[Insta
     return None if snapshot is None else review(snapshot, records, soup_table(records, distributions))
 
 
-def _bundle_of(root: Path, service: Service, options: Options) -> tuple[Path, str | None]:
-    if service.template or service.bundle is None:
-        raise UsageError(
-            f"{service.name} is a template: its owner must first write the service's bundle and claims into "
-            f"validation/services/{service.name}.yaml and set `template: false`; nothing was run"
-        )
-    path = options.bundle if options.bundle is not None else root / service.bundle["path"]
-    expected = options.sha256 or service.bundle["sha256"]
-    return path.resolve(), expected
-
-
 def _relevant(findings: list[Finding], service: Service) -> list[Finding]:
     """Without what is wrong with other services."""
     others = ("V01", "V02", "V03", "V04")
     return [finding for finding in findings if finding.rule not in others or finding.where == service.name]
-
-
-def _service_variables(service: Service, bundle: dict[str, Any], path: Path) -> dict[str, str]:
-    """What the tests in tests/services are told of the service."""
-    return {
-        "MEDTORCH_SERVICE": service.name,
-        "MEDTORCH_SERVICE_BUNDLE": str(path),
-        "MEDTORCH_SERVICE_BUNDLE_SHA256": bundle["expected_sha256"] or bundle["sha256"],
-        "MEDTORCH_SERVICE_ACCEPTANCE": json.dumps([dict(entry) for entry in service.acceptance]),
-    }
 
 
 def _run_tests(

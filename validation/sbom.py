@@ -20,7 +20,7 @@ def render_sbom(report: Mapping[str, Any]) -> bytes:
     service = core["service"]
     root = f"service:{service['name']}"
     components = [_distribution(row) for row in core["soup"]]
-    model = _model(core, report["volatile"]["measurements"])
+    model = _subject(core, report["volatile"]["measurements"])
     return readable_json(
         {
             "bomFormat": "CycloneDX",
@@ -40,7 +40,7 @@ def render_sbom(report: Mapping[str, Any]) -> bytes:
             },
             "components": [_python(core["environment"]["python"]), *components, model],
             "dependencies": [
-                {"ref": root, "dependsOn": ["runtime:python", *(part["bom-ref"] for part in components), "model"]}
+                {"ref": root, "dependsOn": ["runtime:python", *(part["bom-ref"] for part in (*components, model))]}
             ],
             "declarations": _declarations(core, root),
         }
@@ -93,24 +93,29 @@ def _distribution(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _model(core: Mapping[str, Any], measured: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _subject(core: Mapping[str, Any], measured: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The model with its card; a report about the validation system itself has that as its application instead."""
     facts = core["bundle"]["facts"]
-    return {
-        "type": "machine-learning-model",
-        "bom-ref": "model",
+    about = {
         "name": str(facts.get("name", core["service"]["name"])),
         "version": str(facts.get("version", "")),
         "description": str(facts.get("intended_use", "")),
         "hashes": _sha256(core["bundle"]["sha256"]),
-        "modelCard": {
-            "modelParameters": {"task": str(facts.get("task", core["service"]["kind"]))},
-            "quantitativeAnalysis": {
-                "performanceMetrics": [{"type": item["metric"], "value": str(item["value"])} for item in measured]
-            },
-            "considerations": {
-                "useCases": [core["service"]["intended_use"]],
-                "technicalLimitations": list(core["service"]["limitations"]),
-            },
+    }
+    if core["service"]["kind"] == "tool":
+        return {"type": "application", "bom-ref": "tool", **about, "description": core["service"]["intended_use"]}
+    return {"type": "machine-learning-model", "bom-ref": "model", **about, "modelCard": _card(core, facts, measured)}
+
+
+def _card(core: Mapping[str, Any], facts: Mapping[str, Any], measured: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    return {
+        "modelParameters": {"task": str(facts.get("task", core["service"]["kind"]))},
+        "quantitativeAnalysis": {
+            "performanceMetrics": [{"type": item["metric"], "value": str(item["value"])} for item in measured]
+        },
+        "considerations": {
+            "useCases": [core["service"]["intended_use"]],
+            "technicalLimitations": list(core["service"]["limitations"]),
         },
     }
 

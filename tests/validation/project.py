@@ -233,7 +233,13 @@ def soup_record(soup_id: str, distribution: str | None, version: str, **changes:
             "url": "https://example.org/documentation",
             "checklist": [{"item": item, "answer": "yes", **answered} for item in ("The first item.", "The second.")],
         },
-        "versions": [{"version": version, "purl": f"pkg:pypi/{soup_id}@{version}"}],
+        "versions": [
+            {
+                "version": version,
+                "purl": f"pkg:pypi/{soup_id}@{version}",
+                "upstream_tests": {"not_feasible": "It is made for a test and has none."},
+            }
+        ],
         "risks": [{"id": 58, "cause": "It may not fit."}],
         "anomaly_sources": [{"name": "OSV", "url": "https://osv.dev", "kind": "advisory"}],
         "evaluations": [

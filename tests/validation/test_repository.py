@@ -66,6 +66,7 @@ def test_the_example_services_claim_what_the_examples_show():
     assert {name: service.kind for name, service in examples.items()} == {
         "cxr-classifier": "classifier",
         "nuclei-segmenter": "segmenter",
+        "validation-system": "tool",
     }
 
 

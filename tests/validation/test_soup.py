@@ -63,7 +63,8 @@ def test_a_record_of_something_that_is_not_installed_is_an_open_point(project: P
     ],
 )
 def test_other_files_than_recorded_are_found(project: Project, environment: list[Installed], content, message):
-    version = {"version": "1.0", "purl": "pkg:pypi/alpha@1.0", "content": [{"wheel_tag": "py3-none-any", **content}]}
+    version = soup_record("alpha", "Alpha", "1.0")["versions"][0]
+    version["content"] = [{"wheel_tag": "py3-none-any", **content}]
     project.record("alpha", "Alpha", "1.0", versions=[version])
     lines = found(project, environment)
     assert len(lines) == (message is not None)
@@ -126,6 +127,67 @@ def test_a_review_of_another_version_leaves_this_one_open(project: Project, envi
     evaluation = soup_record("alpha", "Alpha", "1.0")["evaluations"][0]
     project.record("alpha", "Alpha", "1.0", evaluations=[{**evaluation, "versions": ["0.9"]}])
     assert found(project, environment) == ["warning S07  anomaly reviews: open for 1 of 3 records: alpha"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"sources": [{"name": "a forum"}]},
+            "S08  alpha: the evaluation of 2026-01-02 searched 'a forum', which is none of its anomaly sources",
+        ),
+        (
+            {"sources": [{"name": "issues"}]},
+            "S08  alpha: the evaluation of 2026-01-02 found nothing and searched no advisories",
+        ),
+        (
+            {"sources": [{"retrieved": "2026-01-03"}]},
+            "S08  alpha: the evaluation of 2026-01-02 names a snapshot that was fetched later: OSV",
+        ),
+    ],
+)
+def test_an_evaluation_that_does_not_show_what_it_says_is_found(
+    project: Project, environment: list[Installed], changes, message
+):
+    record = soup_record("alpha", "Alpha", "1.0")
+    evaluation = record["evaluations"][0]
+    sources = [{**evaluation["sources"][0], **source} for source in changes["sources"]]
+    others = [*record["anomaly_sources"], {"name": "issues", "url": "https://example.org", "kind": "tracker"}]
+    project.record("alpha", "Alpha", "1.0", anomaly_sources=others, evaluations=[{**evaluation, "sources": sources}])
+    assert f"error   {message}" in found(project, environment)
+
+
+def test_an_evaluation_with_hits_may_have_searched_a_tracker_alone(project: Project, environment: list[Installed]):
+    record = soup_record("alpha", "Alpha", "1.0")
+    evaluation = record["evaluations"][0]
+    hit = {"id": "#1", "affects_use": False, "disposition": "accepted", "rationale": "It is about something else."}
+    source = {**evaluation["sources"][0], "name": "issues"}
+    others = [{"name": "issues", "url": "https://example.org", "kind": "tracker"}]
+    evaluations = [{**evaluation, "sources": [source], "hits": [hit]}]
+    project.record("alpha", "Alpha", "1.0", anomaly_sources=others, evaluations=evaluations)
+    assert found(project, environment) == []
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        (None, "warning S19  upstream tests: open for 1 of 2 records: alpha"),
+        ({"failed": 0}, None),
+        ({"failed": 2}, "warning S19  alpha: 2 of the project's own tests of 1.0 failed here, and nobody has said why"),
+        ({"failed": 2, "explained": "They need a network."}, None),
+    ],
+)
+def test_the_projects_own_tests_were_run_here_or_it_is_said_why_not(
+    project: Project, environment: list[Installed], said, message
+):
+    version = soup_record("alpha", "Alpha", "1.0")["versions"][0]
+    run = {"date": "2026-01-02", "command": "pytest --pyargs alpha", "passed": 10, "log_sha256": "0" * 64}
+    if said is None:
+        del version["upstream_tests"]
+    else:
+        version["upstream_tests"] = {**run, **said}
+    project.record("alpha", "Alpha", "1.0", versions=[version])
+    assert found(project, environment) == ([] if message is None else [message])
 
 
 @pytest.mark.parametrize("version", [">=1.0", "1.*", "latest", "~=1.2", "1.0, 1.1", "main", "1.0 ", ""])

@@ -42,6 +42,20 @@ class SoupRecord:
                         return dict(content)
         return None
 
+    def artifacts(self, version: str) -> tuple[str, ...]:
+        """The digests of the wheels of a version that an image may install."""
+        return tuple(
+            wheel
+            for entry in self.data["versions"]
+            if entry["version"] == version
+            for wheel in entry.get("artifacts", ())
+        )
+
+    def upstream_tests(self, version: str) -> Mapping[str, Any] | None:
+        """What is recorded of the project's own tests of a version, or of the reason why they cannot run here."""
+        entries = (entry for entry in self.data["versions"] if entry["version"] == version)
+        return next((entry["upstream_tests"] for entry in entries if "upstream_tests" in entry), None)
+
     def evaluated(self, version: str) -> bool:
         """Whether a named person has evaluated the published anomalies of this version."""
         return any(version in evaluation["versions"] for evaluation in self.data["evaluations"])

@@ -11,8 +11,10 @@ from pathlib import Path
 
 from validation.distributions import Installed
 from validation.findings import Finding, Severity
+from validation.soup.locks import lock_findings
 from validation.soup.policy import policy_findings
 from validation.soup.records import SoupRecord, by_distribution, load_records
+from validation.soup.reviews import review_findings
 from validation.soup.surroundings import startup_findings, use_findings
 from validation.trace import Trace
 
@@ -32,7 +34,8 @@ def soup_findings(root: Path, trace: Trace | None, installed: list[Installed]) -
         *_own_version(root, records),
         *(_references(records, trace) if trace else ()),
         *environment_findings(records, installed),
-        *_reviews(records),
+        *review_findings(records),
+        *lock_findings(root, records),
         *policy_findings(records, datetime.now(UTC).date().isoformat()),
         *startup_findings(),
         *use_findings(root),
@@ -111,15 +114,3 @@ def _references(records: list[SoupRecord], trace: Trace) -> Iterator[Finding]:
         for risk in record.data["risks"]:
             if risk["id"] not in trace.risks:
                 yield Finding("R16", record.soup_id, f"there is no risk {risk['id']}")
-
-
-def _reviews(records: list[SoupRecord]) -> Iterator[Finding]:
-    live = [record for record in records if not record.retired and record.kind != "own"]
-    pending = [record.soup_id for record in live if not all(map(record.evaluated, record.versions))]
-    if pending:
-        names = ", ".join(pending[:6]) + (" ..." if len(pending) > 6 else "")
-        yield Finding("S07", "anomaly reviews", f"open for {len(pending)} of {len(live)} records: {names}", "warning")
-    for record in live:
-        for evaluation in record.data["evaluations"]:
-            if evaluation["reviewer"] == record.data["record"]["editor"]:
-                yield Finding("S20", record.soup_id, "the reviewer of the anomalies wrote the record", "warning")

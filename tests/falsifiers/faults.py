@@ -1,0 +1,28 @@
+"""Faults that the tests of the mechanism itself seed; none is a falsifier of the product."""
+
+from __future__ import annotations
+
+from medtorch.metrics import formulas
+from tests.falsifiers.seeding import Seeding, falsifies
+
+RECALL = "tests/metrics/test_classification.py::test_values_worked_out_on_paper[recall-expected3]"
+
+
+@falsifies("REQ-F-MET-001", noticed_by=RECALL)
+def that_is_noticed(fault: Seeding) -> None:
+    fault.edit(formulas.recall_of, "axis=-1", "axis=-2")
+
+
+@falsifies("REQ-F-MET-001", noticed_by=RECALL)
+def that_no_test_looks_at(fault: Seeding) -> None:
+    fault.put(formulas, "__doc__", "another")
+
+
+@falsifies("REQ-F-MET-001", noticed_by=RECALL)
+def that_only_breaks(fault: Seeding) -> None:
+    fault.edit(formulas.recall_of, "counts.matrix", "counts.nothing")
+
+
+@falsifies("REQ-S-SEC-001", noticed_by=RECALL)
+def of_another_requirement(fault: Seeding) -> None:
+    fault.edit(formulas.recall_of, "axis=-1", "axis=-2")
