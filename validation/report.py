@@ -23,6 +23,7 @@ from validation.advisories.vex import render_vex
 from validation.atomic import write_file
 from validation.canonical import digest, file_sha256, readable_json
 from validation.capabilities import probe
+from validation.clauses import clause_findings, clause_index
 from validation.commit import commit_of
 from validation.distributions import Installed
 from validation.environment import environment
@@ -85,7 +86,6 @@ def read_run(folder: Path) -> tuple[dict[str, Any], str, list[dict[str, Any]]]:
 def make_report(folder: Path, context: Context) -> dict[str, Any]:
     """The report as data."""
     plan, plan_sha256, events = read_run(folder)
-    given = [finding.as_data() for finding in context.findings]
     core = {
         "tool": plan["request"]["tool"],
         "service": _service(context.service),
@@ -95,8 +95,6 @@ def make_report(folder: Path, context: Context) -> dict[str, Any]:
         "trace_sha256": plan["trace_sha256"],
         **{key: plan["request"][key] for key in ("signoff_roles", "change_envelope", "test_files")},
         "source": commit_of(context.root),
-        "given_findings": given,
-        "evaluation": evaluate(plan, plan_sha256, events, given),
         "outside": plan["request"]["outside"],
         "capabilities": _capabilities(plan, events),
         "environment": environment(context.distributions),
@@ -104,6 +102,9 @@ def make_report(folder: Path, context: Context) -> dict[str, Any]:
         "shards": [],
         "soup": soup_table(load_records(context.root)[0], context.distributions),
     }
+    core["clauses"] = clause_index(core)
+    core["given_findings"] = [finding.as_data() for finding in (*context.findings, *clause_findings(core["clauses"]))]
+    core["evaluation"] = evaluate(plan, plan_sha256, events, core["given_findings"])
     core["limitations"] = limitations(core)
     volatile = {
         "made_at": context.made_at,

@@ -14,6 +14,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from tests.validation.facts import outcome, phases
+from validation.clauses import clause_index
 from validation.evaluate import evaluate
 from validation.html import TEMPLATES, acceptance, render_html
 from validation.junit import render_junit
@@ -108,6 +109,7 @@ def report(facts: dict[str, Any]) -> dict[str, Any]:
         },
         "soup": [{**software, "content_sha256": "0", "altered": []}],
     }
+    core["clauses"] = clause_index(core)
     core["limitations"] = limitations(core)
     made: dict[str, Any] = {
         "core": core,

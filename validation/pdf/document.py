@@ -34,6 +34,7 @@ def render_pdf(report: Mapping[str, Any]) -> bytes:
         *_service(press, core),
         *_software(press, core["soup"]),
         *_advisories(press, core["advisories"]),
+        *_clauses(press, core["clauses"]),
         *_checking(press, report),
     ]
     return press.print(
@@ -158,6 +159,17 @@ def _advisories(press: Press, advisories: Mapping[str, Any] | None) -> list[Any]
         rows.append([escape(text) for text in (hit["id"], f"{hit['name']} {hit['version']}", hit["summary"], word)])
     table = [press.table(["Advisory", "Version", "What", "Said to it"], rows, [0.22, 0.18, 0.42, 0.18])] if rows else []
     return [press.heading(title), press.text(escape(said), spaceAfter=4), *table]
+
+
+def _clauses(press: Press, index: Sequence[Mapping[str, Any]]) -> list[Any]:
+    rows = []
+    for text in index:
+        for entry in text["clauses"]:
+            held = [("" if found["held"] else "not here: ") + found["title"] for found in entry["evidence"]]
+            cells = f"{text['text']} {entry['clause']}", entry["asks"], ", ".join(held), entry["yours"]
+            rows.append([escape(cell) for cell in cells])
+    head = ["Clause", "Asks for, in our words", "In this report", "Yours"]
+    return press.section("Clauses: where to find what", head, rows, [0.26, 0.26, 0.26, 0.22])
 
 
 def _checking(press: Press, report: Mapping[str, Any]) -> list[Any]:
