@@ -210,9 +210,13 @@ class Kernels(Protocol):
     # scale_shift on) it may be an input's. `writes` names the kernels that compute straight into out.
     writes: ClassVar[frozenset[str]]
 
-    # What was packed of an array that never changes, by variant; and such forms lent to an array of the same numbers.
+    # What was packed of an array that never changes, by variant; such forms lent to an array of the same numbers; an
+    # array of mere addresses that has these forms alone (None where there are none); the array for one call that is to
+    # pack anew and keep nothing.
     def packed_forms(self, weight: Array) -> dict[Any, Any]: ...
     def lend_packed(self, weight: Array, forms: dict[Any, Any]) -> None: ...
+    def stand_in(self, weight: Array) -> Array | None: ...
+    def passing(self, weight: Array) -> Array: ...
 
     def conv_fused(
         self,

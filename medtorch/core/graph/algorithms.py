@@ -43,8 +43,8 @@ def chosen_algorithms(graph: Graph, kernels: Kernels, arrays: list[Array], answe
             counts[name if x.dtype is float32 else "direct"] += 1
     if set(counts) <= {"direct"}:
         return Algorithms(dict(counts), 0.0)
-    # Views of the constants: what is packed of them for this one pass is not kept.
-    passing = {value: replace(constant, array=constant.array[...]) for value, constant in graph.constants.items()}
+    # What is packed of the constants for this one pass is not kept.
+    passing = {value: replace(one, source=kernels.passing(one.array)) for value, one in graph.constants.items()}
     with cpu_algorithms("direct"):
         direct = probe(replace(graph, constants=passing), kernels, arrays).answers
     gaps = [largest_gap(one, other) for one, other in zip(answers, direct, strict=True)]

@@ -77,6 +77,7 @@ def _watched(model: Callable[..., Any], arguments: Structure, arrays: list[Array
         graph = recorder.graph(outputs)
     finally:
         STATE.capture, STATE.inference = before, inference
+        recorder.close()
     return Captured(graph, structure, tuple(t._array for t in outputs))
 
 

@@ -36,7 +36,14 @@ class Compiled:
     """A model for inference, made by `medtorch.compile`. Several threads may call it at once."""
 
     def __init__(
-        self, model: Callable[..., Any], *, rewrites: bool, plans: int, poison: bool, algorithms: str | None = None
+        self,
+        model: Callable[..., Any],
+        *,
+        rewrites: bool,
+        plans: int,
+        poison: bool,
+        algorithms: str | None = None,
+        release: bool = False,
     ) -> None:
         self.model = model
         self._algorithms = get_cpu_algorithms() if algorithms is None else algorithms
@@ -47,6 +54,7 @@ class Compiled:
         self._lock, self._capturing = threading.Lock(), threading.Lock()
         self._captures = self._evicted = 0
         self._state = ModelState(model)
+        self._release, self._released = release, False
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The model's answer.
@@ -73,6 +81,17 @@ class Compiled:
             found = plan.program.run(arrays)
         return put_together(plan.outputs, [Tensor._from_array(array, place) for array in found])
 
+    def release(self) -> None:
+        """Give up the memory of the model's parameters and buffers: plans hold what they need of it.
+
+        The model cannot be called any more, and inputs of kinds that have no plan by now are refused.
+        Raises    CompileError for a plain function, whose tensors nobody can list
+        """
+        if not hasattr(self.model, "named_parameters"):
+            raise CompileError("compile: release takes a module: the tensors of a plain function are not known")
+        self._state.release()
+        self._released = True
+
     def stats(self) -> dict[str, Any]:
         """What was fused, folded and removed, which kernels run, how much memory that takes; newest plan in full."""
         with self._lock:
@@ -86,6 +105,7 @@ class Compiled:
             "plans_evicted": self._evicted,
             "constants": len(self._pool),
             "constants_bytes": self._pool.bytes(),
+            "released": self._released,
             **describe_plans(plans),
         }
 
@@ -110,6 +130,7 @@ class Compiled:
     def remade(self, key: Key, plan: Plan) -> Plan:
         """`plan` with all of its constants, of which a running plan has let go those that were packed."""
         structure, place, *kinds = key
+        self._refuse_released("a plan that was made of it cannot be saved")
         arrays = [example_of(kind) for kind in kinds]
         where = device(place)
         self._state.check_all()
@@ -175,10 +196,18 @@ class Compiled:
             return found
 
     def _made(self, key: Key, structure: Structure, arrays: list[Array], place: device) -> Plan:
+        self._refuse_released(f"there is no plan for inputs {', '.join(f'{k[1]} {k[0]}' for k in key[2:])}")
         self._state.check_all()
         with cpu_algorithms(self._algorithms):
             plan = make_plan(
-                self.model, structure, arrays, place, self._pool, rewrites=self._rewrites, poison=self._poison
+                self.model,
+                structure,
+                arrays,
+                place,
+                self._pool,
+                rewrites=self._rewrites,
+                poison=self._poison,
+                release=self.release if self._release else None,
             )
         self._state.use(plan.state)
         with self._lock:
@@ -189,6 +218,10 @@ class Compiled:
                 self._quick.clear()
                 self._evicted += 1
         return plan
+
+    def _refuse_released(self, why: str) -> None:
+        if self._released:
+            raise CompileError(f"compile: the model's memory was released: {why}")
 
 
 def _quick_kind(args: tuple[Any, ...]) -> Key | None:
@@ -233,6 +266,7 @@ def compile(
     plans: int = 8,
     poison: bool = False,
     algorithms: str | None = None,
+    release: bool = False,
 ) -> Compiled:
     """`model` for inference: captured on the examples, folded, fused and planned.
 
@@ -246,7 +280,10 @@ def compile(
     The model's numbers are copied: changing a module's later is noticed and refused; those that a plain function uses
     are not watched. `algorithms` is what convolutions on a CPU may use ("direct", "default", "fast"; None: what is in
     force now, see medtorch.set_cpu_algorithms); stats() tells what they chose and what that costs in accuracy. `plans`
-    is how many kinds of input (shapes, dtypes, layouts) are kept. `poison` overwrites dead memory with NaN after every
+    is how many kinds of input (shapes, dtypes, layouts) are kept. With `release` the model's parameters and buffers
+    give up their memory while the plan is made, so that no two copies of all weights are ever there: the model cannot
+    be used any more, also where compiling fails then, and other kinds of input than the example's are refused (call
+    `release()` of what is returned after calls with all kinds to have several). `poison` overwrites dead memory with NaN after every
     step, for tests.
     """
     if not callable(model):
@@ -259,6 +296,10 @@ def compile(
         raise ArgumentError("compile: needs example inputs, as the model takes them")
     if algorithms is not None:
         checked_algorithms("compile", algorithms)
-    found = Compiled(model, rewrites=rewrites == "all", plans=plans, poison=poison, algorithms=algorithms)
+    if release and not hasattr(model, "named_parameters"):
+        raise ArgumentError("compile: release=True takes a module: the tensors of a plain function are not known")
+    found = Compiled(
+        model, rewrites=rewrites == "all", plans=plans, poison=poison, algorithms=algorithms, release=release
+    )
     found(*example_inputs)
     return found

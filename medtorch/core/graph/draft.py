@@ -5,7 +5,7 @@ Requires  REQ-F-CMP-003
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from medtorch.core.graph.ir import Constant, Graph, Node, Value
@@ -75,10 +75,10 @@ class Draft:
         self.specs[value] = spec
         return value
 
-    def new_constant(self, array: Array, spec: Spec, name: str | None) -> Value:
-        """A constant of its own."""
+    def new_constant(self, source: Array | Callable[[], Array], spec: Spec, name: str | None) -> Value:
+        """A constant of its own: an array, or what makes one."""
         value = self.new_value(spec)
-        self.constants[value] = Constant(array, name)
+        self.constants[value] = Constant(source, name)
         return value
 
     def fixed(self) -> set[Value]:

@@ -5,6 +5,7 @@ Requires  REQ-F-CMP-001
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,10 +28,18 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Constant:
-    """Numbers that no input changes. `name` is that of the parameter or buffer, if it is one."""
+    """Numbers that no input changes: an array, or what makes one when it is asked for.
 
-    array: Array
+    What follows from weights is made when its turn comes, so that it never lies in memory for all layers at once.
+    `name` is that of the parameter or buffer, if it is one.
+    """
+
+    source: Array | Callable[[], Array]
     name: str | None = None
+
+    @property
+    def array(self) -> Array:
+        return self.source() if callable(self.source) else self.source
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,9 @@ Requires  REQ-F-CMP-001, REQ-F-CMP-007
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
 from medtorch.core.backends import kernels_for
@@ -15,7 +16,7 @@ from medtorch.core.devices import device
 from medtorch.core.graph.accuracy import Accuracy, compare
 from medtorch.core.graph.algorithms import Algorithms, chosen_algorithms
 from medtorch.core.graph.capture import capture, other_numbers
-from medtorch.core.graph.constants import ConstantPool
+from medtorch.core.graph.constants import ConstantPool, Supply
 from medtorch.core.graph.ir import Graph
 from medtorch.core.graph.lifetimes import Planner
 from medtorch.core.graph.native_program import NativeProgram
@@ -62,31 +63,62 @@ def make_plan(
     rewrites: bool,
     poison: bool,
     keep: bool = False,
+    release: Callable[[], None] | None = None,
 ) -> Plan:
     """Capture, rewrite, plan, and compare with the model on `arrays`.
 
-    `keep` says that the plan's graph must have all of its constants, as for saving it.
+    `keep` says that the plan's graph must have all of its constants, as for saving it. `release` takes the model's
+    numbers from it, once it was captured: from then on they go as they are packed.
 
     Raises    CompileError for what cannot be captured, or where the plan does not give the model's answer
     """
-    captured = capture(model, arguments, arrays, place)
-    found = rewrite(captured.graph) if rewrites else Rewritten(captured.graph, {})
-    graph, kernels = pool.frozen(found.graph), kernels_for(place)
-    pool.lend_packed(graph, kernels)
-    _let_go(kernels)
-    seen = probe(graph, kernels, arrays)
-    accuracy = compare(list(seen.answers), captured.answers, exact=not rewrites)
-    _let_go(kernels)
-    checked = planned_program(graph, kernels, seen, place, poison=True, keep=keep)
-    pool.keep_packed(graph, kernels)
-    _check(checked, arrays, seen.answers, "when values share memory")
-    others = [other_numbers(array) for array in arrays]
-    _check(checked, others, probe(graph, kernels, others).answers, "for other numbers")
-    _let_go(kernels)
-    program = checked if poison else checked.without_poison()
-    state = frozenset(id(c.array) for c in captured.graph.constants.values() if c.name is not None)
-    chosen = chosen_algorithms(graph, kernels, arrays, seen.answers)
-    return Plan(program, captured.outputs, found.counts, len(captured.graph.nodes), accuracy, chosen, state)
+    kernels = kernels_for(place)
+    with _frugal(kernels):
+        captured, counts, state = _captured(model, arguments, arrays, place, rewrites=rewrites)
+        if release is not None:
+            release()
+        graph = captured.graph
+        supply = Supply(
+            graph.constants,
+            kernels,
+            lambda array: pool.frozen(array, kernels),
+            lambda array: pool.keep_packed(array, kernels),
+            keep=keep,
+        )
+        _let_go(kernels)
+        seen = probe(graph, kernels, arrays, supply)
+        graph = replace(graph, constants=supply.made)
+        accuracy = compare(list(seen.answers), captured.answers, exact=not rewrites)
+        _let_go(kernels)
+        others = [other_numbers(array) for array in arrays]
+        answers = probe(graph, kernels, others).answers
+        chosen = chosen_algorithms(graph, kernels, arrays, seen.answers)
+        _let_go(kernels)
+        checked = planned_program(graph, kernels, seen, place, poison=True, keep=keep)
+        _check(checked, arrays, seen.answers, "when values share memory")
+        _check(checked, others, answers, "for other numbers")
+        program = checked if poison else checked.without_poison()
+        return Plan(program, captured.outputs, counts, captured.ops, accuracy, chosen, state)
+
+
+@dataclass(frozen=True)
+class _Rewritten:
+    """What is left of a capture: the rewritten graph alone, so that nothing else holds the model's numbers."""
+
+    graph: Graph
+    outputs: Structure
+    answers: tuple[Array, ...]
+    ops: int
+
+
+def _captured(
+    model: Callable[..., Any], arguments: Structure, arrays: list[Array], place: device, *, rewrites: bool
+) -> tuple[_Rewritten, dict[str, int], frozenset[int]]:
+    """The graph to be planned, what was rewritten, and the ids of the model's own arrays that went into it."""
+    found = capture(model, arguments, arrays, place)
+    state = frozenset(id(c.array) for c in found.graph.constants.values() if c.name is not None)
+    done = rewrite(found.graph) if rewrites else Rewritten(found.graph, {})
+    return _Rewritten(done.graph, found.outputs, found.answers, len(found.graph.nodes)), done.counts, state
 
 
 def planned_program(
@@ -99,8 +131,22 @@ def planned_program(
     return NativeProgram(graph, kernels, seen, layout, poison=poison, keep=keep)
 
 
+@contextmanager
+def _frugal(kernels: Kernels) -> Iterator[None]:
+    """Nothing large is kept for later meanwhile: each pass needs other sizes, and the highest point of all counts."""
+    if kernels.native is None:
+        yield
+        return
+    kernels.native.hold_memory(False)
+    try:
+        yield
+    finally:
+        kernels.native.hold_memory(True)
+        kernels.native.trim_memory()
+
+
 def _let_go(kernels: Kernels) -> None:
-    """Give back what the last pass needed: the next ones need other sizes, and the highest point of all counts."""
+    """Give back what the last pass needed."""
     if kernels.native is not None:
         kernels.native.trim_memory()
 

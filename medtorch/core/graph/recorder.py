@@ -73,6 +73,12 @@ class Recorder:
         values = tuple(self._value_of(tensor) for tensor in outputs)
         return Graph(tuple(self.inputs), dict(self.constants), tuple(self.nodes), values, dict(self.specs))
 
+    def close(self) -> None:
+        """Let go of everything: the callbacks for arrays that die refer to the recorder, and so it to itself."""
+        self._held.clear()
+        self._alive.clear()
+        self.constants.clear()
+
     # -- what happens on the way: see Watcher -----------------------------------------------------------------------
 
     def saw_op(self, op: Op, inputs: tuple[Any, ...], outputs: tuple[Any, ...]) -> None:

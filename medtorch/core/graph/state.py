@@ -85,6 +85,28 @@ class ModelState:
         """The same for every tensor of the model: a new plan must be made of the model that the others were made of."""
         _check(self._all)
 
+    def release(self) -> None:
+        """Take their memory from all of the model's tensors; from now on nothing is watched."""
+        for guard in self._all:
+            guard.tensor._array = _Released(guard.name)
+        self._all, self._used, self._columns = [], [], _Columns([])
+
+
+class _Released:
+    """Stands where a tensor's numbers were: whoever asks for anything of them is told."""
+
+    def __init__(self, name: str) -> None:
+        self.__dict__["name"] = name
+
+    def __getattr__(self, attribute: str) -> Any:
+        raise CompileError(
+            f"compile: the memory of {self.name} was released when its model was compiled (release=True): "
+            "only the compiled model can be called"
+        )
+
+    def __array__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.__getattr__("__array__")
+
 
 def _check(guards: list[_Guard]) -> None:
     for guard in guards:

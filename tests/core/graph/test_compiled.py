@@ -124,7 +124,7 @@ def test_stats_are_plain_data():
     assert json.loads(json.dumps(stats)) == stats
     assert set(stats) == {
         "algorithms", "rewrites", "captures", "plans_cached", "plans_limit", "plans_evicted", "constants",
-        "constants_bytes", "plan", "plans",
+        "constants_bytes", "released", "plan", "plans",
     }  # fmt: skip
 
 

@@ -19,6 +19,7 @@ from medtorch.core.backends.reference.base import Array
 from medtorch.core.backends.reference.fused import FusedKernels as ReferenceFusedKernels
 from medtorch.core.shapes import Shape
 from medtorch.core.windows import Pads, window_outputs
+from medtorch.errors import BackendError
 
 ENDINGS: dict[str, tuple[str, tuple[float | None, ...]]] = {
     "none": ("", ()),
@@ -45,17 +46,23 @@ class PackedWeights:
 
     def __init__(self) -> None:
         self._kept: dict[tuple[int, Hashable], tuple[weakref.ref[Array], Any]] = {}
+        self._stand_ins: dict[int, weakref.ref[Array]] = {}
 
     def of(self, weight: Array, variant: Hashable, pack: Callable[[], Any]) -> Any:
-        """What `pack` made of `weight`; None where the array might change."""
+        """What `pack` made of `weight`; None where the array might change.
+
+        Raises    BackendError for a stand-in that has no such form: there are no numbers to pack
+        """
+        found = self._kept.get((id(weight), variant))
+        if found is not None and found[0]() is weight:
+            return found[1]
+        if self.is_stand_in(weight):
+            raise BackendError(f"packed weights: the numbers of {weight.shape} were let go, {variant} was not packed")
         if weight.flags.writeable or weight.base is not None:
             return None
-        key = (id(weight), variant)
-        found = self._kept.get(key)
-        if found is None or found[0]() is not weight:
-            found = weakref.ref(weight, lambda _: self._kept.pop(key, None)), pack()
-            self._kept[key] = found
-        return found[1]
+        packed = pack()
+        self._enter(weight, variant, packed)
+        return packed
 
     def forms(self, weight: Array) -> dict[Hashable, Any]:
         """Everything that was packed of `weight`, by variant."""
@@ -65,7 +72,30 @@ class PackedWeights:
     def lend(self, weight: Array, forms: dict[Hashable, Any]) -> None:
         """Use `forms` for `weight`, an array of the same numbers and layout as the one that they were packed of."""
         for variant, packed in forms.items():
-            self.of(weight, variant, lambda packed=packed: packed)  # type: ignore[misc]
+            self._enter(weight, variant, packed)
+
+    def stand_in(self, weight: Array, addresses: Array) -> Array | None:
+        """`addresses`, bytes that nobody may read, as an array with the packed forms of `weight`; None without any."""
+        forms = self.forms(weight)
+        if not forms:
+            return None
+        order = sorted(range(weight.ndim), key=lambda d: (-weight.strides[d], d))
+        found = addresses.view(weight.dtype).reshape([weight.shape[d] for d in order])
+        found = found.transpose(sorted(range(weight.ndim), key=order.__getitem__))
+        found.flags.writeable = False
+        self.lend(found, forms)
+        key = id(found)
+        self._stand_ins[key] = weakref.ref(found, lambda _: self._stand_ins.pop(key, None))
+        return found
+
+    def is_stand_in(self, weight: Array) -> bool:
+        """Whether `weight` has addresses and no numbers."""
+        found = self._stand_ins.get(id(weight))
+        return found is not None and found() is weight
+
+    def _enter(self, weight: Array, variant: Hashable, packed: Any) -> None:
+        key = (id(weight), variant)
+        self._kept[key] = weakref.ref(weight, lambda _: self._kept.pop(key, None)), packed
 
 
 class FusedKernels(ConvKernels, ReferenceFusedKernels):
@@ -83,6 +113,12 @@ class FusedKernels(ConvKernels, ReferenceFusedKernels):
 
     def lend_packed(self, weight: Array, forms: dict[Any, Any]) -> None:
         self.packed.lend(weight, forms)
+
+    def stand_in(self, weight: Array) -> Array | None:
+        return self.packed.stand_in(weight, self.native.Recorder(False).addresses(weight.nbytes))
+
+    def passing(self, weight: Array) -> Array:
+        return weight if self.packed.is_stand_in(weight) else weight[...]
 
     def conv_fused(
         self,

@@ -38,6 +38,14 @@ class FusedKernels(ActivationKernels, ConvKernels, ElementwiseKernels, MatmulKer
     def lend_packed(self, weight: Array, forms: dict[Any, Any]) -> None:
         """Nothing is packed here."""
 
+    def stand_in(self, weight: Array) -> Array | None:
+        """Nothing is packed here."""
+        return None
+
+    def passing(self, weight: Array) -> Array:
+        """The array itself."""
+        return weight
+
     def conv_fused(
         self,
         input: Array,

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from medtorch.core.backends import move
+from medtorch.core.devices import device
 from medtorch.core.graph.draft import Draft
 from medtorch.core.graph.ir import Graph, Node, Value
 from medtorch.core.graph.ops import Activated, ConvFused, ConvTransposeFused, LinearFused
@@ -19,6 +20,7 @@ from medtorch.core.ops.arithmetic import Add, Mul, Sub
 from medtorch.core.spec import Spec
 
 Array = Any
+_CPU = device("cpu")
 _PRODUCTS = (ConvFused, ConvTransposeFused, LinearFused)
 
 
@@ -117,7 +119,7 @@ def _replace(draft: Draft, exact: Exact, place: int, node: Node, chain: _Chain) 
         return
     shift = None if bias is None else exact(bias)
     if chain.scale is not None:
-        weight = _constant(draft, _scaled(node.op, exact(weight), chain.scale), draft.specs[weight])
+        weight = _scaled(draft, exact, node.op, weight, chain.scale)
         shift = None if shift is None else shift * chain.scale
     if chain.shift is not None:
         shift = chain.shift if shift is None else shift + chain.shift
@@ -134,11 +136,32 @@ def _constant(draft: Draft, numbers: Array, spec: Spec) -> Value:
     return draft.new_constant(move(rounded, spec.device), spec, None)
 
 
-def _scaled(op: Any, weight: Array, scale: Array) -> Array:
-    """Each row of the weight (each column, for a transposed convolution) times its channel's scale."""
+def _scaled(draft: Draft, exact: Exact, op: Any, weight: Value, scale: Array) -> Value:
+    """Each row of the weight (each column, for a transposed convolution) times its channel's scale, once it is needed."""
+    spec, constant = draft.specs[weight], draft.constants.get(weight)
+    numbers = exact(weight) if constant is None else None
+
+    def made() -> Array:
+        given = np.asarray(move(constant.array, _CPU)) if constant is not None else numbers
+        return move(_product(given, _by_row(op, spec, scale), spec), spec.device)
+
+    return draft.new_constant(made, spec, None)
+
+
+def _by_row(op: Any, spec: Spec, scale: Array) -> Array:
+    """The scales, as they stretch over the weight."""
     if not isinstance(op, ConvTransposeFused):
-        return weight * scale.reshape(-1, *(1,) * (weight.ndim - 1))
-    rows, columns, *kernel = weight.shape
-    grouped = weight.reshape(op.groups, rows // op.groups, columns, *kernel)
-    found = grouped * scale.reshape(op.groups, 1, columns, *(1,) * len(kernel))
-    return found.reshape(weight.shape)
+        return scale.reshape(-1, *(1,) * (spec.ndim - 1))
+    rows, columns, *kernel = spec.shape
+    grouped = scale.reshape(op.groups, 1, columns, *(1,) * len(kernel))
+    stretched = np.broadcast_to(grouped, (op.groups, rows // op.groups, columns, *(1,) * len(kernel)))
+    return stretched.reshape(rows, columns, *(1,) * len(kernel))
+
+
+def _product(weight: Array, scale: Array, spec: Spec) -> Array:
+    """The product in float64, rounded once; NumPy widens a few thousand numbers at a time."""
+    rounded = np.empty_like(weight, dtype=spec.dtype.numpy)
+    if rounded.dtype == np.float32:
+        return np.multiply(weight, scale, out=rounded, dtype=np.float64, casting="same_kind")
+    rounded[...] = weight.astype(np.float64) * scale
+    return rounded

@@ -30,6 +30,8 @@ class Exact:
 
     def __call__(self, value: Value) -> Array:
         """The numbers of `value`. Ops beside arithmetic and reshaping run in the model's dtype first."""
+        if value in self._draft.constants:  # kept, those of all layers would take twice the memory of the model
+            return self._computed(value, faithful=True).astype(np.float64)
         if value not in self._known:
             self._known[value] = self._computed(value, faithful=True).astype(np.float64)
         return self._known[value]

@@ -29,6 +29,7 @@ from medtorch.core.ops import (
     interpolate,
     matmul,
     max_pool,
+    moments,
     norm,
     pad,
     reduction,
@@ -52,7 +53,7 @@ _KNOWN: tuple[type[Op], ...] = (
     *(conv.Conv, conv.ConvInputGrad, conv_transpose.ConvTranspose, matmul.Matmul, interpolate.Interpolate),
     *(attention.ScaledDotProductAttention, shape.Select, shape.Split, shape.Unbind, shape.Flip),
     *(copy.Cast, copy.Clone, indexing.BasicIndex, norm.Normalize, norm.Standardize, pad.Pad),
-    *(extremes.Amax, reduction.Mean, reduction.Sum, softmax.LogSoftmax, softmax.Softmax),
+    *(extremes.Amax, moments.VectorNorm, reduction.Mean, reduction.Sum, softmax.LogSoftmax, softmax.Softmax),
     *(shape.Cat, shape.Expand, shape.Permute, shape.Reshape, shape.Roll, shape.Slice),
 )
 OPS = {op.__name__: op for op in _KNOWN}

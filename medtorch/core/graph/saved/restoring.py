@@ -9,6 +9,7 @@ Requires  REQ-F-CMP-010, REQ-S-SEC-001, REQ-S-SEC-003
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from medtorch.core.devices import device
 from medtorch.core.graph.accuracy import Accuracy
 from medtorch.core.graph.algorithms import Algorithms
 from medtorch.core.graph.compiled import Compiled, Key, kind_of
+from medtorch.core.graph.constants import Supply, read_only
 from medtorch.core.graph.ir import Constant, Graph, Node, Value
 from medtorch.core.graph.ops import Activated, Arrange, LinearFused, ScaleShift
 from medtorch.core.graph.plan import Plan, planned_program
@@ -64,7 +66,7 @@ def restore_plans(
     if head["rewrites"] not in ("all", "none") or head["algorithms"] not in ALGORITHMS:
         raise FormatError("the plans: unknown rewrites or algorithms")
     found = listed(head["plans"], "the plans", MOST_PLANS)
-    kept = {name: _frozen(array) for name, array in arrays.items()}
+    kept = {name: read_only(array) for name, array in arrays.items()}
     compiled = Compiled(
         model, rewrites=head["rewrites"] == "all", plans=max(8, len(found)), poison=False, algorithms=head["algorithms"]
     )
@@ -94,7 +96,9 @@ def _restored(data: Any, arrays: Mapping[str, Array], where: str, most_bytes: in
     graph = Graph(inputs, constants, nodes, outputs, specs)
     kernels = kernels_for(_CPU)
     try:
-        seen = probe_described(graph, kernels, orders)
+        supply = Supply(graph.constants, kernels, lambda array: array)
+        seen = probe_described(graph, kernels, orders, supply)
+        graph = replace(graph, constants=supply.made)
         program = planned_program(graph, kernels, seen, _CPU, poison=False)
     except _RAISED as error:
         raise FormatError(f"{where}: {error}") from error
@@ -122,7 +126,7 @@ def _constant(data: Any, arrays: Mapping[str, Array], specs: dict[Value, Spec], 
         raise FormatError(f"{where}: no tensor {entry['tensor']!r} for a constant")
     array = arrays[entry["tensor"]]
     order = order_of_dims(entry["order"], array.ndim, where)
-    turned = array if order == tuple(range(array.ndim)) else _frozen(_turned(array, order))
+    turned = array if order == tuple(range(array.ndim)) else read_only(_turned(array, order))
     value = _new(entry["value"], Spec(turned.shape, dtypes.from_numpy(turned.dtype), _CPU), specs, where)
     return value, Constant(turned)
 
@@ -130,13 +134,6 @@ def _constant(data: Any, arrays: Mapping[str, Array], specs: dict[Value, Spec], 
 def _turned(array: Array, order: tuple[int, ...]) -> Array:
     """A tensor in memory order, with its dims where they belong."""
     return array.transpose(sorted(range(len(order)), key=order.__getitem__))
-
-
-def _frozen(array: Array) -> Array:
-    """A copy that cannot be written to and owns its memory: what kernels pack once."""
-    found = array.copy(order="K")
-    found.flags.writeable = False
-    return found
 
 
 def _node(data: Any, specs: dict[Value, Spec], where: str, most_bytes: int) -> Node:

@@ -7,6 +7,9 @@
 #include <mutex>
 #include <new>
 
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/asan_interface.h>
 #endif
@@ -53,6 +56,7 @@ int class_of(std::size_t bytes) noexcept {
 std::mutex guard;
 Block* free_blocks[classes];
 Index in_use = 0, kept = 0, limit = Index{1} << 30;
+int frugal = 0;  // how many do not want anything large to be kept
 
 // Nobody is in the middle of a change when a process forks, so the child finds the lists whole.
 void hold() { guard.lock(); }
@@ -126,6 +130,7 @@ void give_memory(void* memory) noexcept {
   const std::lock_guard<std::mutex> lock(guard);
   forbid(memory, block->size - header);
   in_use -= static_cast<Index>(block->size);
+  if (frugal > 0 && block->size >= huge) return to_system(block);
   kept += static_cast<Index>(block->size);
   block->next = free_blocks[block->size_class];
   free_blocks[block->size_class] = block;
@@ -144,8 +149,18 @@ void set_memory_limit(Index bytes) noexcept {
 }
 
 void trim_memory() noexcept {
+  {
+    const std::lock_guard<std::mutex> lock(guard);
+    shrink(0);
+  }
+#if defined(__GLIBC__)
+  malloc_trim(0);  // its heap keeps what lies below a block in use, as large as freed arrays once were
+#endif
+}
+
+void hold_memory(bool kept_again) noexcept {
   const std::lock_guard<std::mutex> lock(guard);
-  shrink(0);
+  frugal += kept_again ? -1 : 1;
 }
 
 }  // namespace medtorch

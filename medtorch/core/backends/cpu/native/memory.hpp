@@ -16,7 +16,8 @@ void* take_memory(std::size_t bytes);  // throws std::bad_alloc
 void give_memory(void* memory) noexcept;
 MemoryStats memory_stats() noexcept;
 void set_memory_limit(Index bytes) noexcept;  // of kept bytes; what is over it goes back to the system at once
-void trim_memory() noexcept;                  // all kept bytes go back
+void trim_memory() noexcept;                  // all kept bytes go back, and what the C library holds of NumPy's
+void hold_memory(bool kept) noexcept;         // false: large blocks go back at once, until as many calls with true
 
 // `count` floats for the length of a scope, not cleared.
 class Scratch {

@@ -36,6 +36,7 @@ void bind_memory(nb::module_& module) {
   });
   module.def("set_memory_limit", &set_memory_limit, nb::arg("bytes"));
   module.def("trim_memory", &trim_memory);
+  module.def("hold_memory", &hold_memory, nb::arg("kept"));
 }
 
 }  // namespace medtorch
