@@ -283,8 +283,8 @@ def compile(
     is how many kinds of input (shapes, dtypes, layouts) are kept. With `release` the model's parameters and buffers
     give up their memory while the plan is made, so that no two copies of all weights are ever there: the model cannot
     be used any more, also where compiling fails then, and other kinds of input than the example's are refused (call
-    `release()` of what is returned after calls with all kinds to have several). `poison` overwrites dead memory with NaN after every
-    step, for tests.
+    `release()` of what is returned after calls with all kinds to have several). `poison` overwrites dead memory with
+    NaN after every step, for tests.
     """
     if not callable(model):
         raise ArgumentError(f"compile: the model must be callable, got {type(model).__name__}")

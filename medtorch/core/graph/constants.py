@@ -70,7 +70,7 @@ class Supply:
         *,
         keep: bool = False,
     ) -> None:
-        """Takes the entries out of `constants` one by one. `packed` sees each when it was used; with `keep` none is let go."""
+        """Takes the entries out of `constants`. `packed` sees each when it was used; with `keep` none is let go."""
         self.made: dict[Value, Constant] = {}
         self._waiting, self._kernels, self._freeze, self._packed = constants, kernels, freeze, packed
         self._read: set[Value] = set() if not keep else set(constants)
@@ -121,5 +121,5 @@ def read_only(array: Array) -> Array:
 def _key(array: Array) -> bytes:
     digest = hashlib.blake2b(digest_size=32)
     digest.update(f"{array.dtype.name} {array.shape} {array.strides}".encode())
-    digest.update(np.ascontiguousarray(move(array, _CPU)).reshape(-1).view(np.uint8))
+    digest.update(np.ascontiguousarray(move(array, _CPU)).reshape(-1).view(np.uint8).data)
     return digest.digest()

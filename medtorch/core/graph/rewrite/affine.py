@@ -137,7 +137,7 @@ def _constant(draft: Draft, numbers: Array, spec: Spec) -> Value:
 
 
 def _scaled(draft: Draft, exact: Exact, op: Any, weight: Value, scale: Array) -> Value:
-    """Each row of the weight (each column, for a transposed convolution) times its channel's scale, once it is needed."""
+    """Each row of the weight (column, for a transposed convolution) times its channel's scale, when it is needed."""
     spec, constant = draft.specs[weight], draft.constants.get(weight)
     numbers = exact(weight) if constant is None else None
 
