@@ -267,6 +267,17 @@ class Kernels(Protocol):
         alpha: float,
         out: Array | None,
     ) -> Array: ...
+    def normalize_fused(
+        self,
+        x: Array,
+        weight: Array,
+        bias: Array,
+        dims: Shape,
+        eps: float,
+        activation: str,
+        alpha: float,
+        out: Array | None,
+    ) -> Array: ...
     def add_activated(self, a: Array, b: Array, activation: str, alpha: float, out: Array | None) -> Array: ...
     def activate(self, x: Array, activation: str, alpha: float, out: Array | None) -> Array: ...
     def copy_into(self, x: Array, out: Array) -> Array: ...

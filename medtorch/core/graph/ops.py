@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from medtorch.core.ops.conv import Conv
 from medtorch.core.ops.conv_transpose import ConvTranspose
+from medtorch.core.ops.norm import Normalize
 from medtorch.core.ops.op import Array, Op
 from medtorch.core.shapes import Shape, broadcast_shapes
 from medtorch.core.spec import Spec
@@ -132,6 +133,24 @@ class ScaleShift(Activated):
     def write(self, kernels: Kernels, out: Array | None, *arrays: Array) -> Array:
         x, scale, shift = arrays
         return kernels.scale_shift(x, scale, shift, self.dim, self.activation, self.alpha, out)
+
+
+class NormalizeFused(Activated):
+    """Math      y = activation((x - mean) (var + eps)^(-1/2) weight + bias), moments over `dims` as in `Normalize`"""
+
+    dims: Shape
+    eps: float
+    kernel = "normalize_fused"
+    inplace = True
+
+    def check(self, x: Spec, weight: Spec, bias: Spec) -> Spec:
+        return Normalize(self.dims, self.eps).check(x, weight, bias)[0]
+
+    def write(self, kernels: Kernels, out: Array | None, *arrays: Array) -> Array:
+        x, weight, bias = arrays
+        across = (1, -1, *(1,) * (x.ndim - 2))
+        given = (x, weight.reshape(across), bias.reshape(across), self.dims, self.eps)
+        return kernels.normalize_fused(*given, self.activation, self.alpha, out)
 
 
 class AddActivated(Activated):

@@ -8,7 +8,7 @@ import pytest
 import medtorch
 from medtorch import nn
 from medtorch.core.graph.capture import capture
-from medtorch.core.graph.ops import Regroup
+from medtorch.core.graph.ops import NormalizeFused, Regroup
 from medtorch.core.graph.rewrite.affine import changes_numbers, fold_affine
 from medtorch.core.graph.rewrite.concatenations import nest_concatenations
 from medtorch.core.graph.rewrite.constants import fold_constants
@@ -18,6 +18,7 @@ from medtorch.core.graph.rewrite.identities import drop_identities
 from medtorch.core.graph.rewrite.lower import lower
 from medtorch.core.graph.rewrite.scale_shift import join_scale_shift
 from medtorch.core.graph.structure import taken_apart
+from medtorch.core.ops.norm import Normalize
 from medtorch.nn import functional as F
 from tests.core.graph.models import eager, gap, image, leaves, lively, tensor
 
@@ -320,6 +321,26 @@ def test_norms_of_the_inputs_own_moments_keep_every_bit(layer):
     lively_norm(layer).eval()
     compiled, x = medtorch.compile(layer, image((2, 3, 4, 6))), image((2, 3, 4, 6), seed=2)
     assert compiled(x).numpy().tobytes() == eager(layer, x).numpy().tobytes()
+
+
+@pytest.mark.parametrize("ending", [nn.LeakyReLU(0.01), nn.ReLU(), nn.SiLU()])
+def test_an_activation_ends_the_norm_before_it(ending):
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), lively_norm(nn.InstanceNorm2d(4, affine=True)), ending).eval()
+    compiled, x = medtorch.compile(model, image((2, 3, 8, 8))), image((2, 3, 8, 8), seed=2)
+    assert compiled.stats()["plan"]["kernels"] == {"conv_fused": 1, "normalize_fused": 1}
+    assert compiled.stats()["plan"]["rewrites"]["activations fused"] == 1
+    assert compiled.stats()["plan"]["python_steps"] == {}
+    assert compiled(x).numpy().tobytes() == eager(model, x).numpy().tobytes()
+
+
+def test_a_norm_whose_moments_are_used_stays_as_it_is():
+    def model(x):
+        y, mean, var = Normalize((2, 3), 1e-5)(x, medtorch.ones(3), medtorch.zeros(3))
+        return y.relu() + mean, var
+
+    graph, _ = through(graph_of(model, image((2, 3, 4, 4))), lower)
+    assert "norm" in "".join(names(graph))
+    assert not any(isinstance(node.op, NormalizeFused) for node in graph.nodes)
 
 
 # -- what follows a product --------------------------------------------------------------------------------------------

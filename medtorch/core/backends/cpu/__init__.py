@@ -13,11 +13,11 @@ from medtorch.core.backends.cpu.activation import ActivationKernels
 from medtorch.core.backends.cpu.attention import AttentionKernels
 from medtorch.core.backends.cpu.conv import ConvKernels
 from medtorch.core.backends.cpu.elementwise import ElementwiseKernels
-from medtorch.core.backends.cpu.fused import FusedKernels, PackedWeights
+from medtorch.core.backends.cpu.fused import PackedWeights
 from medtorch.core.backends.cpu.interpolate import InterpolateKernels
 from medtorch.core.backends.cpu.layout import LayoutKernels
 from medtorch.core.backends.cpu.matmul import MatmulKernels
-from medtorch.core.backends.cpu.norm import NormKernels
+from medtorch.core.backends.cpu.norm_fused import NormFusedKernels
 from medtorch.core.backends.cpu.optimizer import OptimizerKernels
 from medtorch.core.backends.cpu.pool import PoolKernels
 from medtorch.core.backends.cpu.reduction import ReductionKernels
@@ -26,7 +26,7 @@ from medtorch.core.backends.reference import ReferenceKernels
 
 
 class CpuKernels(
-    FusedKernels,
+    NormFusedKernels,
     ActivationKernels,
     AttentionKernels,
     ConvKernels,
@@ -34,7 +34,6 @@ class CpuKernels(
     InterpolateKernels,
     LayoutKernels,
     MatmulKernels,
-    NormKernels,
     OptimizerKernels,
     PoolKernels,
     ReductionKernels,

@@ -71,7 +71,7 @@ class NormKernels(FoldFamily, ReferenceNormKernels):
         return mean, var, self._scale(var, eps)
 
     def _scale(self, var: Array, eps: float) -> Array:
-        return self.map("rsqrt", self.map("add", var, np.float32(eps)))
+        return self.map("rsqrt_of_sum", var, eps)
 
 
 def _are_rows(x: Array, dims: Shape) -> bool:

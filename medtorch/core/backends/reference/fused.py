@@ -15,6 +15,7 @@ from medtorch.core.backends.reference.base import Array
 from medtorch.core.backends.reference.conv import ConvKernels
 from medtorch.core.backends.reference.elementwise import ElementwiseKernels
 from medtorch.core.backends.reference.matmul import MatmulKernels
+from medtorch.core.backends.reference.norm import NormKernels
 from medtorch.core.shapes import Shape
 from medtorch.core.windows import Pads
 from medtorch.errors import ArgumentError
@@ -26,7 +27,7 @@ ACTIVATIONS = (
 """What may end a fused kernel. alpha is the slope of leaky_relu or the alpha of elu; softplus: beta 1, threshold 20."""
 
 
-class FusedKernels(ActivationKernels, ConvKernels, ElementwiseKernels, MatmulKernels):
+class FusedKernels(ActivationKernels, ConvKernels, ElementwiseKernels, MatmulKernels, NormKernels):
     """A product with what follows it, and runs of elementwise ops."""
 
     writes: ClassVar[frozenset[str]] = frozenset({"scale_shift", "add_activated", "activate", "copy_into"})
@@ -113,6 +114,20 @@ class FusedKernels(ActivationKernels, ConvKernels, ElementwiseKernels, MatmulKer
             y = self.xp.multiply(x, scale.reshape(across), out=out)
             y = y if shift is None else self.xp.add(y, shift.reshape(across), out=y)
         return self._finished(y, None, activation, alpha, out)
+
+    def normalize_fused(
+        self,
+        x: Array,
+        weight: Array,
+        bias: Array,
+        dims: Shape,
+        eps: float,
+        activation: str,
+        alpha: float,
+        out: Array | None,
+    ) -> Array:
+        """weight and bias broadcast to x."""
+        return self._finished(self.normalize(x, weight, bias, dims, eps)[0], None, activation, alpha, out)
 
     def add_activated(self, a: Array, b: Array, activation: str, alpha: float, out: Array | None) -> Array:
         return self._finished(self.xp.add(a, b, out=out), None, activation, alpha, out)

@@ -16,6 +16,7 @@ from medtorch.core.graph.ops import (
     ConvFused,
     ConvTransposeFused,
     LinearFused,
+    NormalizeFused,
     ScaleShift,
 )
 from medtorch.core.ops.arithmetic import Add
@@ -34,7 +35,7 @@ def fuse_epilogues(graph: Graph) -> tuple[Graph, dict[str, int]]:
         if isinstance(node.op, Add) and _is_sum(draft, node):
             draft.put(place, Node(AddActivated("none", 0.0), node.inputs, node.outputs))
     for place, node in draft.nodes():
-        if isinstance(node.op, (*_PRODUCTS, ScaleShift, AddActivated)) and node.op.activation == "none":
+        if isinstance(node.op, (*_PRODUCTS, ScaleShift, NormalizeFused, AddActivated)) and node.op.activation == "none":
             counts["activations fused"] += _take_activation(draft, place, node, node.op)
     return draft.finished(), counts
 

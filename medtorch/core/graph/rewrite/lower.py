@@ -2,6 +2,7 @@
 
 convolution, transposed convolution -> ConvFused, ConvTransposeFused
 x times a matrix that never changes -> LinearFused
+normalization                       -> NormalizeFused
 activations                         -> Activate
 reshape                             -> Regroup, which copies where another pass has changed the memory layout
 """
@@ -10,7 +11,14 @@ from __future__ import annotations
 
 from medtorch.core.graph.draft import Draft
 from medtorch.core.graph.ir import Graph, Node, Value
-from medtorch.core.graph.ops import Activate, ConvFused, ConvTransposeFused, LinearFused, Regroup
+from medtorch.core.graph.ops import (
+    Activate,
+    ConvFused,
+    ConvTransposeFused,
+    LinearFused,
+    NormalizeFused,
+    Regroup,
+)
 from medtorch.core.ops.activation import (
     Elu,
     Gelu,
@@ -25,6 +33,7 @@ from medtorch.core.ops.activation import (
 from medtorch.core.ops.conv import Conv, ConvInputGrad
 from medtorch.core.ops.elementwise import Clamp, Relu, Sigmoid, Tanh
 from medtorch.core.ops.matmul import Matmul
+from medtorch.core.ops.norm import Normalize
 from medtorch.core.ops.op import Op
 from medtorch.core.ops.shape import Permute, Reshape
 
@@ -49,6 +58,8 @@ def _lower(draft: Draft, fixed: set[Value], place: int, node: Node) -> None:
     elif isinstance(op, ConvInputGrad):
         lowered = ConvTransposeFused("none", 0.0, op.stride, op.padding, op.dilation, op.groups, op.size)
         draft.put(place, Node(lowered, (*node.inputs, None), node.outputs))
+    elif isinstance(op, Normalize):
+        _lower_normalize(draft, place, node, op)
     elif isinstance(op, Matmul):
         _lower_matmul(draft, fixed, place, node)
     elif (named := activation_of(op)) is not None and _keeps_dtype(draft, node):
@@ -86,6 +97,14 @@ def activation_of(op: Op) -> tuple[str, float] | None:
 
 def _keeps_dtype(draft: Draft, node: Node) -> bool:
     return all(v is None or draft.specs[v].dtype is draft.specs[node.outputs[0]].dtype for v in node.inputs)
+
+
+def _lower_normalize(draft: Draft, place: int, node: Node, op: Normalize) -> None:
+    """Where nobody asks for the moments."""
+    if any(draft.users.get(value) or value in draft.outputs for value in node.outputs[1:]):
+        return
+    if _keeps_dtype(draft, node):
+        draft.put(place, Node(NormalizeFused("none", 0.0, op.dims, op.eps), node.inputs, node.outputs[:1]))
 
 
 def _lower_matmul(draft: Draft, fixed: set[Value], place: int, node: Node) -> None:

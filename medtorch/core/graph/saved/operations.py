@@ -41,7 +41,7 @@ from medtorch.errors import FormatError, UnsupportedError
 
 _KNOWN: tuple[type[Op], ...] = (
     *(fused.Activate, fused.AddActivated, fused.Arrange, fused.ConvFused, fused.ConvTransposeFused),
-    *(fused.LinearFused, fused.Regroup, fused.ScaleShift),
+    *(fused.LinearFused, fused.NormalizeFused, fused.Regroup, fused.ScaleShift),
     *(activation.Elu, activation.Gelu, activation.Hardsigmoid, activation.Hardswish, activation.Hardtanh),
     *(activation.LeakyRelu, activation.LogSigmoid, activation.Mish, activation.Silu, activation.Softplus),
     *(arithmetic.Add, arithmetic.Sub, arithmetic.Mul, arithmetic.Div),

@@ -23,7 +23,7 @@ from medtorch.core.graph.algorithms import Algorithms
 from medtorch.core.graph.compiled import Compiled, Key, kind_of
 from medtorch.core.graph.constants import Supply, read_only
 from medtorch.core.graph.ir import Constant, Graph, Node, Value
-from medtorch.core.graph.ops import Activated, Arrange, LinearFused, ScaleShift
+from medtorch.core.graph.ops import Activated, Arrange, LinearFused, NormalizeFused, ScaleShift
 from medtorch.core.graph.plan import Plan, planned_program
 from medtorch.core.graph.probe import probe_described
 from medtorch.core.graph.saved.checks import (
@@ -172,6 +172,11 @@ def _check_more(op: Any, taken: list[Spec | None]) -> None:
     if isinstance(op, ScaleShift):
         x, scale, shift = given
         if x is None or not 0 <= op.dim < len(x) or scale != (x[op.dim],) or shift not in (None, scale):
+            raise FormatError(f"{op.name}: sizes do not fit")
+    if isinstance(op, NormalizeFused):
+        x, weight, bias = given
+        fits = x is not None and len(x) > 1 and weight == bias == x[1:2] and len(set(op.dims)) == len(op.dims)
+        if not fits or not all(0 <= dim < len(x) for dim in op.dims):  # type: ignore[arg-type]
             raise FormatError(f"{op.name}: sizes do not fit")
     if isinstance(op, Arrange):
         fits = given[0] is not None and np.broadcast_shapes(given[0], op.shape) == op.shape

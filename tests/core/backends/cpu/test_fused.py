@@ -167,3 +167,20 @@ def test_other_dtypes_are_computed_by_the_reference(widest, reference, conv):
     x, weight, bias, residual, groups = (a.astype(np.float64) if isinstance(a, np.ndarray) else a for a in conv)
     wanted = reference.conv_fused(x, weight, bias, residual, *PLACES, groups, "relu", 0.0, None)
     assert same_bits(widest.conv_fused(x, weight, bias, residual, *PLACES, groups, "relu", 0.0, None), wanted)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("lay", [np.ascontiguousarray, channels_last])
+def test_a_norm_gives_the_bits_of_its_parts(sets, activation, lay, rng):
+    x, weight, bias = numbers(rng, 2, 5, 9, 8), numbers(rng, 1, 5, 1, 1), numbers(rng, 1, 5, 1, 1)
+    for kernels in sets:
+        expected = ACTIVATIONS[activation](kernels, kernels.normalize(x, weight, bias, (2, 3), 1e-5)[0])
+        whole = channels_last(np.full((2, 15, 9, 8), 7, np.float32))
+        same = lay(x).copy(order="K")
+        for out in (None, np.zeros_like(x), whole[:, 5:10], same):
+            given = same if out is same else lay(x)
+            found = kernels.normalize_fused(given, weight, bias, (2, 3), 1e-5, activation, 0.125, out)
+            assert out is None or found is out
+            assert same_bits(found, expected)
+        assert (whole[:, :5] == 7).all()
+        assert (whole[:, 10:] == 7).all()

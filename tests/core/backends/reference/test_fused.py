@@ -123,3 +123,14 @@ def test_a_linear_layer_of_no_features_gives_its_bias():
     weight, bias = np.zeros((4, 0), np.float32), np.arange(4, dtype=np.float32)
     found = KERNELS.linear_fused(np.zeros((2, 3, 0), np.float32), weight, bias, None, "none", 0.0, None)
     np.testing.assert_array_equal(found, np.broadcast_to(bias, (2, 3, 4)))
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_normalize_fused_is_the_norm_then_the_activation_and_may_write_over_its_input(name, rng):
+    x, weight, bias = f32(rng, 2, 3, 4, 5), f32(rng, 1, 3, 1, 1), f32(rng, 1, 3, 1, 1)
+    wide = x.astype(np.float64)
+    mean = wide.mean((2, 3), keepdims=True)
+    standard = (wide - mean) / np.sqrt(((wide - mean) ** 2).mean((2, 3), keepdims=True) + 1e-5)
+    wanted = ACTIVATIONS[name](standard * weight + bias)
+    assert KERNELS.normalize_fused(x, weight, bias, (2, 3), 1e-5, name, 0.25, x) is x
+    np.testing.assert_allclose(x, wanted, rtol=1e-5, atol=1e-5)

@@ -15,7 +15,7 @@ using MapKernel = void (*)(const float* const* in, const bool* still, float* y, 
 // The order of this list is that of `map_infos`, and of the tables that kernels/elementwise.cpp builds.
 enum class Map : int {
   add, sub, mul, div, maximum, minimum, fmax, fmin, eq, ne, lt, le, where,
-  neg, abs, sqrt, rsqrt, reciprocal, floor, ceil, trunc, round, sign, clamp, isnan, isinf, isfinite,
+  neg, abs, sqrt, rsqrt, rsqrt_of_sum, reciprocal, floor, ceil, trunc, round, sign, clamp, isnan, isinf, isfinite,
   exp, exp2, expm1, log, log1p, tanh, sigmoid, erf,
   relu, leaky_relu, elu, silu, mish, gelu, gelu_tanh, hardswish, hardsigmoid, softplus, logsigmoid, softshrink, hardshrink,
   threshold, binary_cross_entropy,
@@ -42,7 +42,8 @@ constexpr MapInfo map_infos[] = {
     {"ne", 2, 0, true, false, false},          {"lt", 2, 0, true, false, false},         {"le", 2, 0, true, false, false},
     {"where", 3, 0, false, true, false},
     {"neg", 1, 0, false, false, false},        {"abs", 1, 0, false, false, false},       {"sqrt", 1, 0, false, false, false},
-    {"rsqrt", 1, 0, false, false, false},      {"reciprocal", 1, 0, false, false, false}, {"floor", 1, 0, false, false, false},
+    {"rsqrt", 1, 0, false, false, false},      {"rsqrt_of_sum", 1, 1, false, false, false}, {"reciprocal", 1, 0, false, false, false},
+    {"floor", 1, 0, false, false, false},
     {"ceil", 1, 0, false, false, false},       {"trunc", 1, 0, false, false, false},     {"round", 1, 0, false, false, false},
     {"sign", 1, 0, false, false, false},       {"clamp", 1, 2, false, false, false},     {"isnan", 1, 0, true, false, false},
     {"isinf", 1, 0, true, false, false},       {"isfinite", 1, 0, true, false, false},

@@ -36,6 +36,7 @@ struct Neg : Inputs<1> { static Vec of(const Vec* v, const Vec*) noexcept { retu
 struct Abs : Inputs<1> { static Vec of(const Vec* v, const Vec*) noexcept { return abs(v[0]); } };
 struct Sqrt : Inputs<1> { static Vec of(const Vec* v, const Vec*) noexcept { return sqrt(v[0]); } };
 struct Rsqrt : Inputs<1> { static Vec of(const Vec* v, const Vec*) noexcept { return Vec::set(1.0f) / sqrt(v[0]); } };
+struct RsqrtOfSum : Inputs<1> { static Vec of(const Vec* v, const Vec* p) noexcept { return Vec::set(1.0f) / sqrt(v[0] + p[0]); } };
 struct Reciprocal : Inputs<1> { static Vec of(const Vec* v, const Vec*) noexcept { return Vec::set(1.0f) / v[0]; } };
 struct Floor : Inputs<1> { static Vec of(const Vec* v, const Vec*) noexcept { return floor(v[0]); } };
 struct Ceil : Inputs<1> { static Vec of(const Vec* v, const Vec*) noexcept { return ceil(v[0]); } };
@@ -185,7 +186,7 @@ void run(const float* const* in, const bool* still, float* y, Index n, const flo
 constexpr MapKernel maps[] = {
     run<Add>,        run<Sub>,      run<Mul>,        run<Div>,       run<Maximum>,    run<Minimum>,    run<Fmax>,
     run<Fmin>,       run<Eq>,       run<Ne>,         run<Lt>,        run<Le>,         run<Where>,      run<Neg>,
-    run<Abs>,        run<Sqrt>,     run<Rsqrt>,      run<Reciprocal>, run<Floor>,     run<Ceil>,       run<Trunc>,
+    run<Abs>,        run<Sqrt>,     run<Rsqrt>,      run<RsqrtOfSum>, run<Reciprocal>, run<Floor>,     run<Ceil>,       run<Trunc>,
     run<Round>,      run<Sign>,     run<Clamp>,      run<IsNan>,     run<IsInf>,      run<IsFinite>,   run<Exp>,
     run<Exp2>,       run<Expm1>,    run<Log>,        run<Log1p>,     run<Tanh>,       run<Sigmoid>,    run<Erf>,
     run<Relu>,       run<LeakyRelu>, run<Elu>,       run<Silu>,      run<Mish>,       run<Gelu>,       run<GeluTanh>,
