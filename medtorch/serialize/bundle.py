@@ -44,6 +44,8 @@ from medtorch.serialize.safetensors import pack_safetensors, parse_safetensors, 
 from medtorch.serialize.source import PathLike, Source
 from medtorch.serialize.storages import Array
 
+_LARGE = 1 << 20  # bytes
+
 
 @dataclass(frozen=True, eq=False)
 class GoldenCase:
@@ -64,7 +66,8 @@ class BundleData:
     manifest: Manifest
     weights: dict[str, Tensor]
     golden: tuple[GoldenCase, ...]
-    files: dict[str, bytes]  # the files besides bundle.json, the weights and the golden tensors
+    # the files besides bundle.json, the weights and the golden tensors; large ones as views of what was read
+    files: dict[str, bytes | memoryview]
 
     @property
     def description(self) -> Description:
@@ -106,7 +109,7 @@ def read_bundle(
         manifest=manifest,
         weights={name: to_tensor(array, False) for name, array in weights.items()},
         golden=tuple(_case(entry, golden) for entry in manifest.cases),
-        files={name: source.view.tobytes() for name, source in sources.items()},
+        files={name: _bytes_or_view(source) for name, source in sources.items()},
     )
 
 
@@ -205,6 +208,10 @@ def _read_tensors(source: Source, entries: Mapping[str, TensorEntry], limits: Li
             )
         check_sha256(tensor_bytes(array), entry.sha256, f"{source.name}: tensor {name!r}")
     return {name: arrays[name] for name in entries}
+
+
+def _bytes_or_view(source: Source) -> bytes | memoryview:
+    return source.view if len(source) >= _LARGE else source.view.tobytes()
 
 
 def _case(entry: CaseEntry, arrays: Mapping[str, Array]) -> GoldenCase:

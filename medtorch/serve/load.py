@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from medtorch.core.arithmetic import cpu_arithmetic
 from medtorch.data import Pipeline
-from medtorch.errors import ConfigError, MedtorchError, SchemaError
+from medtorch.errors import ArgumentError, ConfigError, MedtorchError, SchemaError
 from medtorch.models import get_model
 from medtorch.nn.init import skip_init
 from medtorch.nn.modules.module import Module
@@ -39,11 +39,13 @@ def load_bundle(
     allow_unverified: bool = False,
     device: str = "cpu",
     limits: Limits = DEFAULT_LIMITS,
+    release: bool = False,
 ) -> Bundle:
     """Load a bundle whose bundle.json has the digest `sha256`, which comes from the caller, never from the bundle.
 
     Where the bundle holds plans for the CPU, the model runs by them on the CPU: nothing is captured or planned for
     inputs that they know. The recorded answers are then met by the plans themselves.
+    With `release` the plans alone are kept: the model has no memory, and inputs that no plan knows are refused.
     Without a digest the bundle is refused, unless `allow_unverified=True`; `Bundle.verified` then says False.
 
     Raises    ArgumentError; FileMissingError, UnreadableError; DigestError naming the file or tensor; FormatError,
@@ -54,11 +56,19 @@ def load_bundle(
     """
     data = read_bundle(path, sha256=sha256, allow_unverified=allow_unverified, limits=limits)
     pipeline, reading = _described(data)
+    plans_fit = device == "cpu" and has_plans(data.files)
+    if release and not plans_fit:
+        raise ArgumentError(f"{data.path}: release=True needs plans for the device: there are none for {device}")
     model = _model(data)
     check_state_dict(data.weights, model.state_dict(), str(data.path))
-    model.load_state_dict(data.weights)
+    if not release:
+        model.load_state_dict(data.weights, assign=True)  # the file's memory is the model's: nothing else uses it
+    data.weights.clear()
     model.to(device).eval().requires_grad_(False)
-    planned = unpack_plans(model, data.files, limits) if device == "cpu" and has_plans(data.files) else None
+    planned = unpack_plans(model, data.files, limits) if plans_fit else None
+    data.files.clear()
+    if release and planned is not None:
+        planned.release()
     # A plan folds weights: it meets the recorded answers within the tolerance, not in every bit.
     arithmetic = cpu_arithmetic() if device == "cpu" and planned is None else None
     return Bundle(

@@ -140,6 +140,11 @@ class Compiled:
             )
         return replace(made, accuracy=plan.accuracy, algorithms=plan.algorithms)
 
+    @property
+    def pool(self) -> ConstantPool:
+        """The constants of all plans."""
+        return self._pool
+
     def adopt(self, key: Key, plan: Plan) -> None:
         """Use a plan that was made elsewhere, of this model as it is now."""
         self._state.check_all()

@@ -32,9 +32,12 @@ class ConstantPool:
         self._known: weakref.WeakValueDictionary[bytes, Array] = weakref.WeakValueDictionary()
         self._packed: dict[bytes, dict[Any, Any]] = {}
 
-    def frozen(self, array: Array, kernels: Kernels) -> Array:
-        """The array of the pool with these bytes, so that what becomes of the model's own does not matter."""
-        key = _key(array)
+    def frozen(self, array: Array, kernels: Kernels, key: bytes | None = None) -> Array:
+        """The array of the pool with these bytes, so that what becomes of the model's own does not matter.
+
+        `key` tells constants apart where that is known; else their digests do.
+        """
+        key = _key(array) if key is None else key
         found = self._known.get(key)
         if found is None:
             found = read_only(array)
@@ -65,7 +68,7 @@ class Supply:
         self,
         constants: dict[Value, Constant],
         kernels: Kernels,
-        freeze: Callable[[Array], Array],
+        freeze: Callable[[Constant], Array],
         packed: Callable[[Array], None] = lambda array: None,
         *,
         keep: bool = False,
@@ -79,7 +82,7 @@ class Supply:
         """The constant; None for what is none."""
         if value in self._waiting:
             constant = self._waiting.pop(value)
-            self.made[value] = Constant(self._freeze(constant.array), constant.name)
+            self.made[value] = Constant(self._freeze(constant), constant.name)
         return self.made[value].array if value in self.made else None
 
     def rest(self) -> None:

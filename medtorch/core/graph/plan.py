@@ -81,7 +81,7 @@ def make_plan(
         supply = Supply(
             graph.constants,
             kernels,
-            lambda array: pool.frozen(array, kernels),
+            lambda constant: pool.frozen(constant.array, kernels),
             lambda array: pool.keep_packed(array, kernels),
             keep=keep,
         )

@@ -73,7 +73,9 @@ def probe_described(graph: Graph, kernels: Kernels, orders: list[tuple[int, ...]
 def _walked(
     graph: Graph, kernels: Kernels, arrays: list[Array], recorder: Callable[[], Any], supply: Supply | None
 ) -> Seen:
-    walk = _Walk(graph, kernels, supply or Supply(dict(graph.constants), kernels, lambda array: array, keep=True))
+    if supply is None:
+        supply = Supply(dict(graph.constants), kernels, lambda constant: constant.array, keep=True)
+    walk = _Walk(graph, kernels, supply)
     for value, array in zip(graph.inputs, arrays, strict=True):
         walk.enter(value, array)
     with kernels.quiet():

@@ -21,7 +21,7 @@ from medtorch.core.devices import device
 from medtorch.core.graph.accuracy import Accuracy
 from medtorch.core.graph.algorithms import Algorithms
 from medtorch.core.graph.compiled import Compiled, Key, kind_of
-from medtorch.core.graph.constants import Supply, read_only
+from medtorch.core.graph.constants import ConstantPool, Supply
 from medtorch.core.graph.ir import Constant, Graph, Node, Value
 from medtorch.core.graph.ops import Activated, Arrange, LinearFused, NormalizeFused, ScaleShift
 from medtorch.core.graph.plan import Plan, planned_program
@@ -66,17 +66,18 @@ def restore_plans(
     if head["rewrites"] not in ("all", "none") or head["algorithms"] not in ALGORITHMS:
         raise FormatError("the plans: unknown rewrites or algorithms")
     found = listed(head["plans"], "the plans", MOST_PLANS)
-    kept = {name: read_only(array) for name, array in arrays.items()}
     compiled = Compiled(
         model, rewrites=head["rewrites"] == "all", plans=max(8, len(found)), poison=False, algorithms=head["algorithms"]
     )
     for nr, one in enumerate(found):
         with cpu_algorithms(head["algorithms"]):
-            compiled.adopt(*_restored(one, kept, f"plan {nr}", most_bytes))
+            compiled.adopt(*_restored(one, arrays, compiled.pool, f"plan {nr}", most_bytes))
     return compiled
 
 
-def _restored(data: Any, arrays: Mapping[str, Array], where: str, most_bytes: int) -> tuple[Key, Plan]:
+def _restored(
+    data: Any, arrays: Mapping[str, Array], pool: ConstantPool, where: str, most_bytes: int
+) -> tuple[Key, Plan]:
     names = {"arguments", "outputs_as", "inputs", "constants", "nodes", "outputs", "made"}
     plan = fields_of(data, where, names)
     arguments, outputs_as = (structure(plan[name], where) for name in ("arguments", "outputs_as"))
@@ -96,7 +97,12 @@ def _restored(data: Any, arrays: Mapping[str, Array], where: str, most_bytes: in
     graph = Graph(inputs, constants, nodes, outputs, specs)
     kernels = kernels_for(_CPU)
     try:
-        supply = Supply(graph.constants, kernels, lambda array: array)
+        supply = Supply(
+            graph.constants,
+            kernels,
+            lambda constant: pool.frozen(constant.array, kernels, (constant.name or "").encode()),
+            lambda array: pool.keep_packed(array, kernels),
+        )
         seen = probe_described(graph, kernels, orders, supply)
         graph = replace(graph, constants=supply.made)
         program = planned_program(graph, kernels, seen, _CPU, poison=False)
@@ -126,9 +132,9 @@ def _constant(data: Any, arrays: Mapping[str, Array], specs: dict[Value, Spec], 
         raise FormatError(f"{where}: no tensor {entry['tensor']!r} for a constant")
     array = arrays[entry["tensor"]]
     order = order_of_dims(entry["order"], array.ndim, where)
-    turned = array if order == tuple(range(array.ndim)) else read_only(_turned(array, order))
+    turned = _turned(array, order)
     value = _new(entry["value"], Spec(turned.shape, dtypes.from_numpy(turned.dtype), _CPU), specs, where)
-    return value, Constant(turned)
+    return value, Constant(turned, f"{entry['tensor']} {order}")
 
 
 def _turned(array: Array, order: tuple[int, ...]) -> Array:
