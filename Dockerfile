@@ -67,7 +67,7 @@ ENV PATH=/opt/tools/bin:/opt/medtorch/bin:/usr/local/bin:/usr/bin:/bin HOME=/tmp
 # Evidence is made anew in every build, never taken from a cache: STARTED differs each time.
 ARG STARTED
 ARG BUNDLE_SHA256
-RUN echo "validation of ${SERVICE}, started ${STARTED}"; code=0; python -m validation run --service "${SERVICE}" --sha256 "${BUNDLE_SHA256}" --content /evidence/content.json --out /evidence/report || code=$?; echo "$code" > /evidence/exit_code; rm -rf /tmp/pytest-of-*
+RUN echo "validation of ${SERVICE}, started ${STARTED}"; if [ -f osv/all.zip ]; then set -- --osv osv/all.zip --osv-retrieved "$(cat osv/retrieved)"; fi; code=0; python -m validation run --service "${SERVICE}" --sha256 "${BUNDLE_SHA256}" --content /evidence/content.json "$@" --out /evidence/report || code=$?; echo "$code" > /evidence/exit_code; rm -rf /tmp/pytest-of-*
 
 # ---- evidence: the report alone, for `--target evidence --output` ------------------------------------------------------------
 FROM scratch AS evidence

@@ -71,8 +71,8 @@ image: $(READY) ## SERVICE=name [BUNDLE=path BASE_IMAGE=name]: build and validat
 report: $(READY) ## SERVICE=name: a validation report of a service made in this checkout, in out/validation/name
 	$(PY) -m validation run --service "$(SERVICE)" --out "out/validation/$(SERVICE)"
 
-validate: $(READY) ## SERVICE=name [KEYS=folder]: its image built, validated inside, signed, bound, verified, started, compared
-	$(PY) -m scripts.image "$(SERVICE)" --keys "$(KEYS)" $(if $(BUNDLE),--bundle "$(BUNDLE)") $(if $(BASE_IMAGE),--base-image "$(BASE_IMAGE)") $(IMAGE_ARGS)
+validate: $(READY) ## SERVICE=name [KEYS=folder OSV=zip OSV_RETRIEVED=date]: its image built, validated inside, signed, bound, verified, started, compared
+	$(PY) -m scripts.image "$(SERVICE)" --keys "$(KEYS)" $(if $(OSV),--osv "$(OSV)" --osv-retrieved "$(OSV_RETRIEVED)") $(if $(BUNDLE),--bundle "$(BUNDLE)") $(if $(BASE_IMAGE),--base-image "$(BASE_IMAGE)") $(IMAGE_ARGS)
 
 lock: $(READY) ## resolve again which versions are installed here and in the images
 	$(PY) -m scripts.lock

@@ -13,7 +13,7 @@ from pathlib import Path
 from medtorch._version import __version__
 from scripts.image.base import base_image, python_version
 from scripts.image.bundle import Bundle, bundle_of, place
-from scripts.image.context import lay_out
+from scripts.image.context import lay_out, place_advisories
 from scripts.image.engine import Engine, find_engine
 from scripts.image.errors import ImageError
 from scripts.image.sign import TRUST, bind_image, second_opinion, sign_report, start_time
@@ -46,8 +46,13 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--keys", type=Path, help="sign with the keys in this folder (ROLE.pem, trust.json), made if it is not there"
     )
+    parser.add_argument("--osv", type=Path, metavar="ZIP", help="a snapshot of OSV's advisories, searched in the image")
+    parser.add_argument("--osv-retrieved", metavar="DATE", help="the day on which it was fetched (with --osv)")
     parser.add_argument("--reference", action="store_true", help="no native kernels: runs on the reference backend")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if (options.osv is None) != (options.osv_retrieved is None):
+        parser.error("--osv and --osv-retrieved belong together")
+    return options
 
 
 def revision() -> str:
@@ -149,6 +154,8 @@ def main(arguments: list[str] | None = None) -> int:
         lay_out(CONTEXT)
         gather(CONTEXT / "wheels", native=not options.reference)
         place(bundle, CONTEXT / "bundle")
+        if options.osv:
+            place_advisories(CONTEXT, options.osv, options.osv_retrieved)
         build(options, bundle, engine, tag, evidence)
         print(summary(tag, evidence, engine, options.keys))
     except (ImageError, ValidationError) as error:

@@ -41,3 +41,11 @@ def _copy(origin: Path, target: Path) -> None:
         shutil.copytree(origin, target, ignore=shutil.ignore_patterns("__pycache__", "*.py[cod]"))
     else:
         shutil.copy2(origin, target)
+
+
+def place_advisories(context: Path, snapshot: Path, retrieved: str) -> None:
+    """Put a snapshot of advisories, and the day on which it was fetched, where the validation in the image looks."""
+    folder = context / "source" / "osv"
+    folder.mkdir()
+    _copy(snapshot, folder / "all.zip")
+    (folder / "retrieved").write_text(retrieved, encoding="utf-8")

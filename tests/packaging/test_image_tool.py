@@ -12,7 +12,7 @@ import pytest
 from scripts.image import __main__ as tool
 from scripts.image.base import base_image
 from scripts.image.bundle import Bundle, bundle_of, place
-from scripts.image.context import SOURCES, lay_out
+from scripts.image.context import SOURCES, lay_out, place_advisories
 from scripts.image.engine import Engine, find_engine
 from scripts.image.errors import ImageError
 from scripts.image.wheels import write_sums
@@ -208,6 +208,22 @@ def test_the_context_states_the_commit_that_git_has_no_more_say_about(tmp_path, 
     here = commit_of(ROOT)
     stated = {**here, "said_by": "builder" if here["commit"] else None}
     assert commit_of(tmp_path / "context/source") == stated
+
+
+def test_a_snapshot_of_advisories_goes_into_the_context_with_its_day(tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    (tmp_path / "all.zip").write_bytes(b"advisories")
+    lay_out(tmp_path / "context")
+    place_advisories(tmp_path / "context", tmp_path / "all.zip", "2026-11-20")
+    assert (tmp_path / "context/source/osv/all.zip").read_bytes() == b"advisories"
+    assert (tmp_path / "context/source/osv/retrieved").read_text() == "2026-11-20"
+
+
+@pytest.mark.parametrize("half", [["--osv", "all.zip"], ["--osv-retrieved", "2026-11-20"]])
+def test_a_snapshot_without_its_day_is_refused(half, capsys):
+    with pytest.raises(SystemExit):
+        tool.parse(["cxr-classifier", *half])
+    assert "--osv and --osv-retrieved belong together" in capsys.readouterr().err
 
 
 def test_the_verdict_comes_from_the_report(tmp_path):
