@@ -169,12 +169,17 @@ class OpNode(Node):
     """A recorded op."""
 
     def __init__(
-        self, op: Op, inputs: tuple[Tensor | None, ...], needs: tuple[bool, ...], outputs: tuple[Tensor, ...]
+        self,
+        op: Op,
+        inputs: tuple[Tensor | None, ...],
+        needs: tuple[bool, ...],
+        outputs: tuple[Tensor, ...],
+        specs: Sequence[Spec | None] | None = None,
     ) -> None:
         edges = [edge_of(t) if need else None for t, need in zip(inputs, needs, strict=True)]  # type: ignore[arg-type]
         super().__init__(edges, [t.spec for t in outputs])
         self.op, self.needs = op, needs
-        self.in_specs = tuple(None if t is None else t.spec for t in inputs)
+        self.in_specs = tuple([None if t is None else t.spec for t in inputs] if specs is None else specs)
         self.saved: dict[str, Any] | None = {}
         for want in op.wants:
             if want == "y":
@@ -184,7 +189,8 @@ class OpNode(Node):
                 self.saved[want] = (Saved(outputs[nr], nr),)
             elif want in op.inputs:
                 tensors = inputs if op.variadic else (inputs[op.inputs.index(want)],)
-                served = any(needs[place] for place in op.uses.get(want, range(len(needs))))
+                used = op.uses.get(want)
+                served = used is None or any(needs[place] for place in used)
                 self.saved[want] = tuple(Saved(t) if t is not None and served else None for t in tensors)
 
     def name(self) -> str:
@@ -210,7 +216,7 @@ class OpNode(Node):
         if len(grads) != len(self.needs):
             raise AutogradError(f"{self.name()}: gives {len(grads)} gradients for {len(self.needs)} inputs")
         for grad, spec, need in zip(grads, self.in_specs, self.needs, strict=True):
-            if need and grad is not None and spec is not None and grad.shape != spec.shape:
+            if need and grad is not None and spec is not None and grad._array.shape != spec.shape:
                 raise AutogradError(f"{self.name()}: gradient of shape {grad.shape} for an input of shape {spec.shape}")
         return grads
 
@@ -285,11 +291,13 @@ def run(op: Op, inputs: Sequence[Any]) -> Any:
     if _batching is not None:
         tensors = _batching.shared(tensors)
     specs = [None if t is None else t.spec for t in tensors]
-    place = _common_device(op, specs)
+    place, complex_ = _place_of(specs)
+    if place is None:
+        place = _common_device(op, specs)
     if place is None:
         tensors, place = _bring_scalars(tensors)
         specs = [None if t is None else t.spec for t in tensors]
-    if not op.takes_complex and any(s is not None and s.dtype.category == 3 for s in specs):
+    if complex_ and not op.takes_complex:
         raise UnsupportedError(f"{op.name}: complex numbers are not supported{describe(**_named(op, specs))}")
     op.check(*specs)
     kernels = kernels_for(place)
@@ -316,7 +324,7 @@ def run(op: Op, inputs: Sequence[Any]) -> Any:
             out._become_view(first, op, nr)
     if STATE.capture is not None:
         STATE.capture.saw_op(op, tensors, outputs)
-    record(op, tensors, outputs)
+    record(op, tensors, outputs, specs)
     if _batching is not None:
         _batching.mark(op, tensors, outputs)
     return outputs if isinstance(found, tuple) else outputs[0]
@@ -332,17 +340,40 @@ def _may_write(op: Op, tensors: tuple[Tensor | None, ...], specs: Sequence[Spec 
     return not (recorded and any(want in op.inputs for want in op.wants))
 
 
-def record(op: Op, tensors: tuple[Tensor | None, ...], outputs: tuple[Tensor, ...]) -> None:
+def record(
+    op: Op,
+    tensors: tuple[Tensor | None, ...],
+    outputs: tuple[Tensor, ...],
+    specs: Sequence[Spec | None] | None = None,
+) -> None:
     """Leave a node behind `outputs` where recording is on and an input wants a gradient."""
     if not STATE.grad:
         return
-    needs = tuple(t is not None and t.requires_grad for t in tensors)
-    if not any(needs) or not any(t.dtype.is_differentiable for t in outputs):
+    needs = tuple([t is not None and t.requires_grad for t in tensors])
+    if True not in needs:
         return
-    node = OpNode(op, tensors, needs, outputs)
+    carrying = [t.dtype.is_differentiable for t in outputs]
+    if True not in carrying:
+        return
+    node = OpNode(op, tensors, needs, outputs, specs)
     for nr, out in enumerate(outputs):
-        if out.dtype.is_differentiable:
+        if carrying[nr]:
             out._set_node(node, nr)
+
+
+def _place_of(specs: Sequence[Spec | None]) -> tuple[Any, bool]:
+    """The device that all share as one object (None: look closer), and whether a number is complex."""
+    place, complex_ = None, False
+    for spec in specs:
+        if spec is None:
+            continue
+        if spec.dtype.category == 3:
+            complex_ = True
+        if place is None:
+            place = spec.device
+        elif place is not spec.device:
+            return None, complex_ or any(s is not None and s.dtype.category == 3 for s in specs)
+    return place, complex_
 
 
 def _common_device(op: Op, specs: Sequence[Spec | None]) -> Any:
@@ -390,7 +421,8 @@ def backward_pass(
         while ready:
             node = heapq.heappop(ready)[2]
             dys = waiting.pop(id(node), [None] * len(node.out_specs))
-            dys = [None if dy is None else node.hooked(nr, dy) for nr, dy in enumerate(dys)]
+            if node.hooks or node.retaining:
+                dys = [None if dy is None else node.hooked(nr, dy) for nr, dy in enumerate(dys)]
             if wanted is not None:
                 for nr, dy in enumerate(dys):
                     if (id(node), nr) in wanted:
@@ -414,8 +446,10 @@ def backward_pass(
 def _offer(node: OpNode, dys: list[Tensor | None], grads: Sequence[Tensor | None]) -> None:
     """Let leaves keep gradients that lie in memory which nothing else reads, in place of copies of them."""
     for place, edge in enumerate(node.edges):
+        if edge is None or not isinstance(edge[0], AccumulateGrad):
+            continue
         grad = grads[place]
-        if grad is None or edge is None or not isinstance(edge[0], AccumulateGrad):
+        if grad is None:
             continue
         others = [t for nr, t in enumerate((*grads, *dys)) if t is not None and nr != place]
         if not any(_overlap(grad, other) for other in (*others, *node.saved_tensors())):

@@ -51,9 +51,22 @@ def _together(many: Iterable[dtype]) -> dtype:
     return first
 
 
+def _meet_already(op: Op, inputs: Sequence[Any]) -> bool:
+    """Whether all are tensors of the dtype that the op computes in."""
+    own: dtype | None = None
+    for value in inputs:
+        if not hasattr(value, "_run"):
+            return False
+        if own is None:
+            own = value.dtype
+        elif value.dtype is not own:
+            return False
+    return own is not None and (op.promotes != "float" or own.is_differentiable)
+
+
 def promote(op: Op, inputs: Sequence[Any]) -> tuple[Tensor | None, ...]:
     """All inputs as tensors; of one dtype where the op promotes."""
-    if op.promotes == "none":
+    if op.promotes == "none" or _meet_already(op, inputs):
         return tuple(inputs)
     wanted = result_type(*(v for v in inputs if v is not None))
     if op.promotes == "float" and not wanted.is_differentiable:

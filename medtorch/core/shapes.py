@@ -34,6 +34,8 @@ def normalize_dims(dims: int | Iterable[int] | None, ndim: int, *, op: str) -> S
 
 def broadcast_shapes(*shapes: Shape | int) -> Shape:
     """The shape that all `shapes` stretch to. Raises ShapeError where a size is neither equal nor 1."""
+    if len(shapes) == 2 and shapes[0] == shapes[1] and isinstance(shapes[0], tuple):
+        return tuple(shapes[0])
     many = [(shape,) if isinstance(shape, int) else shape for shape in shapes]
     ndim = max((len(shape) for shape in many), default=0)
     out = [1] * ndim
