@@ -331,6 +331,30 @@ class Kernels(Protocol):
         self, dy: Array, x: Array, weight: Array, mean: Array, var: Array, dims: Shape, eps: float
     ) -> tuple[Array, Array, Array]: ...
 
+    # recurrent layers over whole sequences: rows of all times one below the other, sizes[t] of them at time t
+    def recurrence(
+        self,
+        mode: str,
+        given: Array,
+        weight: Array,
+        bias: Array | None,
+        hidden: Array,
+        cell: Array | None,
+        sizes: Shape,
+        reverse: bool,
+    ) -> tuple[Array, ...]: ...
+    def recurrence_grad(
+        self,
+        mode: str,
+        grads: tuple[Array, Array | None, Array | None],
+        outs: tuple[Array, ...],
+        weight: Array,
+        hidden: Array,
+        cell: Array | None,
+        sizes: Shape,
+        reverse: bool,
+    ) -> tuple[Array, ...]: ...
+
     # optimizer: a step of all parameters in place. Rows (param, grad, *state) of one dtype. A rule's numbers are
     # rounded to it first and each sum and product once, as in the rule written with tensors (medtorch/optim).
     def sgd_step(

@@ -40,15 +40,15 @@ class Weights:
     projection: Tensor | None = None
 
 
-def recurrent_layer(
-    mode: Mode, data: Tensor, sizes: Sequence[int], state: State, weights: Weights, reverse: bool
-) -> tuple[Tensor, State]:
-    """One layer in one direction: the hidden state at every row, and the state of each sequence after its last step.
+def layer_by_steps(
+    mode: Mode, gates: Tensor, sizes: Sequence[int], state: State, weights: Weights, reverse: bool
+) -> tuple[tuple[Tensor, ...], State]:
+    """One layer in one direction, an op for every sum and product: the state at every row, and at each sequence's end.
 
-    Shapes    data (rows, features), state: tensors (batch, hidden)  ->  (rows, hidden), tensors (batch, hidden)
+    Shapes    gates (rows, gates), state: tensors (batch, hidden)  ->  tensors (rows, hidden), tensors (batch, hidden)
     """
-    gates = _input_gates(mode, data, weights).split(list(sizes))
-    outputs: list[Tensor] = []
+    given = gates.split(list(sizes))
+    states: list[State] = []
     ended: list[State] = []
     now = state if not reverse else tuple(x[: sizes[-1]] for x in state)
     for t in reversed(range(len(sizes))) if reverse else range(len(sizes)):
@@ -58,14 +58,15 @@ def recurrent_layer(
         elif size < have:
             ended.append(tuple(x[size:] for x in now))
             now = tuple(x[:size] for x in now)
-        now = _step(mode, gates[t], now, weights)
-        outputs.append(now[0])
+        now = _step(mode, given[t], now, weights)
+        states.append(now)
     if ended:
         now = tuple(cat([last, *reversed(early)]) for last, early in zip(now, zip(*ended, strict=True), strict=True))
-    return cat(outputs[::-1] if reverse else outputs), now
+    rows = zip(*(reversed(states) if reverse else states), strict=True)
+    return tuple(cat(list(parts)) for parts in rows), now
 
 
-def _input_gates(mode: Mode, data: Tensor, weights: Weights) -> Tensor:
+def input_gates(mode: Mode, data: Tensor, weights: Weights) -> Tensor:
     """What the inputs add to the gates, for all rows; with the hidden bias, which all modes but GRU only add."""
     bias = weights.input_bias
     if bias is not None and weights.hidden_bias is not None and mode != "GRU":
@@ -117,7 +118,7 @@ def recurrent_cell(mode: Mode, input: Tensor, state: State, weights: Weights) ->
         require(hidden.shape[0] == input.shape[0], ShapeError, name, text, **given)
         text = f"hidden{nr} has inconsistent hidden_size: got {hidden.shape[1]}, expected {width}"
         require(hidden.shape[1] == width, ShapeError, name, text, **given)
-    return _step(mode, _input_gates(mode, input, weights), state, weights)
+    return _step(mode, input_gates(mode, input, weights), state, weights)
 
 
 _CELLS: dict[str, str] = {

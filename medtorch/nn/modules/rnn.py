@@ -11,7 +11,8 @@ import warnings
 from typing import Any, cast
 
 from medtorch.core.dtypes import dtype as Dtype
-from medtorch.core.ops.recurrence import GATES, Mode, State, Weights, recurrent_layer
+from medtorch.core.ops.recurrence import GATES, Mode, State, Weights
+from medtorch.core.ops.recurrent_layer import recurrent_layer
 from medtorch.core.ops.shape import cat, stack
 from medtorch.core.tensor import Tensor
 from medtorch.errors import ArgumentError, ModuleTypeError, ShapeError

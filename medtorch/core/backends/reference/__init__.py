@@ -27,6 +27,7 @@ from medtorch.core.backends.reference.norm import NormKernels
 from medtorch.core.backends.reference.optimizer import OptimizerKernels
 from medtorch.core.backends.reference.pad import PadKernels
 from medtorch.core.backends.reference.pool import PoolKernels
+from medtorch.core.backends.reference.recurrence import RecurrenceKernels
 from medtorch.core.backends.reference.reduction import ReductionKernels
 from medtorch.core.backends.reference.scan import ScanKernels
 from medtorch.core.backends.reference.softmax import SoftmaxKernels
@@ -37,6 +38,7 @@ from medtorch.core.backends.reference.unfold import UnfoldKernels
 
 class ReferenceKernels(
     FusedKernels,
+    RecurrenceKernels,
     AttentionKernels,
     ActivationKernels,
     BesselKernels,
