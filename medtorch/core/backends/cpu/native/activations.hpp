@@ -8,8 +8,8 @@
 namespace medtorch::MEDTORCH_ISA {
 
 // NaN stays NaN, and -0 stays -0, as in torch.
-inline Vec relu(Vec x) noexcept { return select(less(x, Vec::zero()), Vec::zero(), x); }
-inline Vec relu6(Vec x) noexcept { return min_nan(relu(x), Vec::set(6.0f)); }
+inline Vec relu(Vec x) noexcept { return max(Vec::zero(), x); }
+inline Vec relu6(Vec x) noexcept { return min(Vec::set(6.0f), relu(x)); }
 inline Vec leaky_relu(Vec x, Vec slope) noexcept { return select(less(Vec::zero(), x), x, x * slope); }
 
 inline Vec elu(Vec x, Vec alpha, Vec scale, Vec input_scale) noexcept {
@@ -17,7 +17,10 @@ inline Vec elu(Vec x, Vec alpha, Vec scale, Vec input_scale) noexcept {
   return select(less(Vec::zero(), x), x * scale, below);
 }
 
-inline Vec silu(Vec x) noexcept { return x * sigmoid(x); }
+inline Vec silu(Vec x) noexcept {
+  const Vec small = exp_minus_size(x), one = Vec::set(1.0f);
+  return select(less(x, Vec::zero()), x * small, x) / (one + small);
+}
 
 // tanh(log(1 + e)) = (e^2 + 2 e) / (e^2 + 2 e + 2); from 20 on 1 within half a unit of the last place.
 inline Vec mish(Vec x) noexcept {
@@ -33,43 +36,63 @@ inline Vec gelu_tanh(Vec x) noexcept {
   return x * Vec::set(0.5f) * (Vec::set(1.0f) + tanh(inner));
 }
 
-inline Vec hardsigmoid(Vec x) noexcept { return relu6(x + Vec::set(3.0f)) / Vec::set(6.0f); }
-inline Vec hardswish(Vec x) noexcept { return x * relu6(x + Vec::set(3.0f)) / Vec::set(6.0f); }
+inline Vec hardsigmoid(Vec x) noexcept { return sixth(relu6(x + Vec::set(3.0f))); }
+inline Vec hardswish(Vec x) noexcept { return x * hardsigmoid(x); }
 inline Vec logsigmoid(Vec x) noexcept { return min_nan(x, Vec::zero()) - log1p(exp(-abs(x))); }
 
 // Those that take many steps: once in the code, not in every tile. `alpha` is that of elu.
-[[gnu::noinline]] static Vec activate_slowly(Vec x, Activation kind, float alpha) noexcept {
+template <typename F>
+inline __attribute__((always_inline)) auto with_slow_activation(Activation kind, float alpha, const F& f) noexcept {
   const Vec one = Vec::set(1.0f);
   switch (kind) {
     case Activation::elu:
-      return elu(x, Vec::set(alpha), one, one);
+      return f([&](Vec x) { return elu(x, Vec::set(alpha), one, one); });
     case Activation::silu:
-      return silu(x);
+      return f([](Vec x) { return silu(x); });
     case Activation::mish:
-      return mish(x);
+      return f([](Vec x) { return mish(x); });
     case Activation::gelu:
-      return gelu(x);
+      return f([](Vec x) { return gelu(x); });
     case Activation::gelu_tanh:
-      return gelu_tanh(x);
+      return f([](Vec x) { return gelu_tanh(x); });
     case Activation::hardswish:
-      return hardswish(x);
+      return f([](Vec x) { return hardswish(x); });
     case Activation::hardsigmoid:
-      return hardsigmoid(x);
+      return f([](Vec x) { return hardsigmoid(x); });
     case Activation::sigmoid:
-      return sigmoid(x);
+      return f([](Vec x) { return sigmoid(x); });
     case Activation::tanh:
-      return tanh(x);
+      return f([](Vec x) { return tanh(x); });
     case Activation::softplus:  // as with beta 1 and the threshold 20
-      return select(less(Vec::set(20.0f), x), x, softplus(x));
+      return f([](Vec x) { return select(less(Vec::set(20.0f), x), x, softplus(x)); });
     default:
-      return x;
+      return f([](Vec x) { return x; });
   }
 }
 
-inline Vec activate(Vec x, Activation kind, float alpha) noexcept {
+[[gnu::noinline, maybe_unused]] static Vec activate_slowly(Vec x, Activation kind, float alpha) noexcept {
+  return with_slow_activation(kind, alpha, [&](const auto& activation) { return activation(x); });
+}
+
+// `rows` rows of `count` floats, beginning at y + at[i], each activated where it is: a tile calls this once.
+[[gnu::noinline, maybe_unused]] static void activate_rows(float* y, const Index* at, Index rows, Index count, Activation kind, float alpha) noexcept {
+  constexpr Index lanes = Vec::lanes;
+  with_slow_activation(kind, alpha, [&](const auto& activation) {
+    for (Index i = 0; i < rows; ++i) {
+      float* row = y + at[i];
+      Index c = 0;
+      for (; c + lanes <= count; c += lanes) activation(Vec::load(row + c)).store(row + c);
+      if (c < count) activation(Vec::load(row + c, static_cast<int>(count - c))).store(row + c, static_cast<int>(count - c));
+    }
+  });
+}
+
+constexpr bool is_quick(Activation kind) noexcept {
+  return kind == Activation::none || kind == Activation::relu || kind == Activation::relu6 || kind == Activation::leaky_relu;
+}
+
+inline Vec activate_quickly(Vec x, Activation kind, float alpha) noexcept {
   switch (kind) {
-    case Activation::none:
-      return x;
     case Activation::relu:
       return relu(x);
     case Activation::relu6:
@@ -77,8 +100,12 @@ inline Vec activate(Vec x, Activation kind, float alpha) noexcept {
     case Activation::leaky_relu:
       return leaky_relu(x, Vec::set(alpha));
     default:
-      return activate_slowly(x, kind, alpha);
+      return x;
   }
+}
+
+inline Vec activate(Vec x, Activation kind, float alpha) noexcept {
+  return is_quick(kind) ? activate_quickly(x, kind, alpha) : activate_slowly(x, kind, alpha);
 }
 
 }  // namespace medtorch::MEDTORCH_ISA

@@ -23,7 +23,7 @@ inline Vec power_of_two(IVec n) noexcept { return floats(shift_left<23>(n + IVec
 // x = n ln 2 + r with |r| <= ln(2)/2, for x in [-104, 89].
 struct Exponent {
   IVec n;
-  Vec r;
+  Vec whole, r;  // whole: n as a float
 };
 
 inline Exponent exponent_of(Vec x) noexcept {
@@ -32,7 +32,7 @@ inline Exponent exponent_of(Vec x) noexcept {
   const Vec whole = t - magic;
   Vec r = fnma(whole, Vec::set(0x1.62e4p-1f), x);  // ln 2 in two parts, the first with few digits
   r = fnma(whole, Vec::set(0x1.7f7d1cp-20f), r);
-  return {bits(t) - bits(magic), r};
+  return {bits(t) - bits(magic), whole, r};
 }
 
 // e^r - 1 for |r| <= ln(2)/2 (3.7e-9 of e^r).
@@ -41,22 +41,26 @@ inline Vec exp_near_0(Vec r) noexcept {
   return fma(polynomial(c, r), r * r, r);
 }
 
-// y 2^n by two exact factors, so that results below the smallest normal number are rounded once, too.
-inline Vec scaled(Vec y, IVec n) noexcept {
+// y 2^n, rounded once where it is below the smallest normal number. `whole` is n.
+#if defined(MEDTORCH_AVX512)
+inline Vec scaled(Vec y, IVec, Vec whole) noexcept { return {_mm512_scalef_ps(y.v, whole.v)}; }
+#else
+inline Vec scaled(Vec y, IVec n, Vec) noexcept {  // by two factors, of which the first is exact
   const IVec half = shift_right<1>(n);
   return y * power_of_two(half) * power_of_two(n - half);
 }
+#endif
 
 inline Vec exp(Vec x) noexcept {
   const Exponent e = exponent_of(min_nan(max_nan(x, Vec::set(-104.0f)), Vec::set(89.0f)));
-  return scaled(Vec::set(1.0f) + exp_near_0(e.r), e.n);
+  return scaled(Vec::set(1.0f) + exp_near_0(e.r), e.n, e.whole);
 }
 
 inline Vec exp2(Vec x) noexcept {
   const Vec inside = min_nan(max_nan(x, Vec::set(-151.0f)), Vec::set(129.0f));
   const Vec magic = Vec::set(0x1.8p23f), t = inside + magic;
-  const Vec r = inside - (t - magic);  // exact
-  return scaled(Vec::set(1.0f) + exp_near_0(r * Vec::set(0x1.62e43p-1f)), bits(t) - bits(magic));
+  const Vec whole = t - magic, r = inside - whole;  // exact
+  return scaled(Vec::set(1.0f) + exp_near_0(r * Vec::set(0x1.62e43p-1f)), bits(t) - bits(magic), whole);
 }
 
 // 2^n p + (2^n - 1) with p = e^r - 1, halved on the way so that 2^128 never stands alone.
@@ -119,12 +123,25 @@ inline Vec log1p(Vec x) noexcept {
   return with_log_edges(y, x, Vec::set(-1.0f));
 }
 
+// e^-|x|, with few steps that wait for each other: 2^f by a polynomial (3.0e-9) for what the power of two leaves, |f| <= 1/2.
+inline Vec exp_minus_size(Vec x) noexcept {
+  const Vec one = Vec::set(1.0f), magic = Vec::set(0x1.8p23f), log2_e = Vec::set(0x1.715476p0f);
+  const Vec inside = max(Vec::set(-104.0f), floats(bits(x) | IVec::set(INT32_MIN)));
+  const Vec t = fma(inside, log2_e, magic), whole = t - magic;
+  const Vec f = fma(inside, Vec::set(0x1.4ae0c0p-26f), fma(inside, log2_e, -whole)), square = f * f;
+  const Vec low = fma(Vec::set(0x1.ebfbdcp-3f), f, Vec::set(0x1.62e430p-1f)), middle = fma(Vec::set(0x1.3b2dd2p-7f), f, Vec::set(0x1.c6af7ap-5f));
+  const Vec high = fma(Vec::set(0x1.417a9ap-13f), f, Vec::set(0x1.5f0948p-10f));
+  return scaled(fma(fma(fma(high, square, middle), square, low), f, one), bits(t) - bits(magic), whole);
+}
+
 // 1 / (1 + e^-x), with e^-|x| so that nothing overflows.
 inline Vec sigmoid(Vec x) noexcept {
-  const Vec small = exp(-abs(x)), one = Vec::set(1.0f);
-  const Vec above = one / (one + small), below = small / (one + small);
-  return select(is_nan(x), x, select(less(x, Vec::zero()), below, above));
+  const Vec small = exp_minus_size(x), one = Vec::set(1.0f);
+  return select(is_nan(x), x, select(less(x, Vec::zero()), small, one) / (one + small));
 }
+
+// x / 6: the quotient's two parts as floats.
+inline Vec sixth(Vec x) noexcept { return fma(x, Vec::set(0x1.555556p-3f), x * Vec::set(-0x1.555556p-28f)); }
 
 // Near 0 a polynomial in x^2 (4.5e-9), so that sign and tiny numbers are kept; elsewhere 1 - 2 / (e^2|x| + 1).
 inline Vec tanh(Vec x) noexcept {

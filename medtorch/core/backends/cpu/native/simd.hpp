@@ -230,8 +230,16 @@ template <int n> inline IVec shift_right(IVec a) noexcept { return {a.v >> n}; }
 inline Vec operator-(Vec a) noexcept { return floats(bits(a) ^ IVec::set(INT32_MIN)); }
 inline Vec abs(Vec a) noexcept { return floats(bits(a) & IVec::set(INT32_MAX)); }
 // The first where it is larger, else the second: a NaN in the first gives the second, a NaN in the second stays.
+#if defined(MEDTORCH_AVX512)
+inline Vec max(Vec a, Vec b) noexcept { return {_mm512_max_ps(a.v, b.v)}; }
+inline Vec min(Vec a, Vec b) noexcept { return {_mm512_min_ps(a.v, b.v)}; }
+#elif defined(MEDTORCH_AVX2)
+inline Vec max(Vec a, Vec b) noexcept { return {_mm256_max_ps(a.v, b.v)}; }
+inline Vec min(Vec a, Vec b) noexcept { return {_mm256_min_ps(a.v, b.v)}; }
+#else
 inline Vec max(Vec a, Vec b) noexcept { return select(less(b, a), a, b); }
 inline Vec min(Vec a, Vec b) noexcept { return select(less(a, b), a, b); }
+#endif
 // torch's: NaN if either is.
 inline Vec max_nan(Vec a, Vec b) noexcept { return select(is_nan(a), a, max(a, b)); }
 inline Vec min_nan(Vec a, Vec b) noexcept { return select(is_nan(a), a, min(a, b)); }

@@ -66,12 +66,39 @@ void copy_window(const ConvShape& s, const Blocks& blocks, const float* image, c
   }
 }
 
+// Whether windows are single places, none of them outside of the image.
+bool reads_points(const ConvShape& s) noexcept {
+  bool points = s.taps() == 1;
+  for (int d = 0; d < 3; ++d) points = points && s.before[d] == 0 && (s.count[d] - 1) * s.stride[d] < s.size[d];
+  return points;
+}
+
 struct Windows {
   const ConvShape& s;
   const Dense& d;
+  bool points;
+
+  // The places [first, first + count), line by line.
+  void copy_points(const float* image, Index first, Index count, Index row, float* left, Index* at) const noexcept {
+    const Index step = s.stride[2] * s.x_stride[2], width = d.blocks.width;
+    for (Index done = 0; done < count;) {
+      const Index x = (first + done) % s.count[2], y = (first + done) / s.count[2] % s.count[1], z = (first + done) / s.count[2] / s.count[1];
+      const Index length = least(count - done, s.count[2] - x), place = z * s.y_stride[0] + y * s.y_stride[1] + x * s.y_stride[2];
+      const float* from = image + z * s.stride[0] * s.x_stride[0] + y * s.stride[1] * s.x_stride[1] + x * step;
+      for (Index block = 0; block < d.blocks.count; ++block) {
+        const Index depth = d.blocks.depth(block);
+        const float* part = from + d.blocks.first(block);
+        float* to = left + block * d.block_step() + (row + done) * width;
+        for (Index i = 0; i < length; ++i) copy_floats(part + i * step, depth, to + i * width);
+      }
+      for (Index i = 0; i < length; ++i) at[row + done + i] = place + i * s.y_stride[2];
+      done += length;
+    }
+  }
 
   // The windows of places [first, first + count).
   void copy(const float* image, Index first, Index count, Index row, float* left, Index* at) const noexcept {
+    if (points) return copy_points(image, first, count, row, left, at);
     Index place[3] = {first / (s.count[1] * s.count[2]), first / s.count[2] % s.count[1], first % s.count[2]};
     for (Index i = 0; i < count; ++i) {
       const Index start[3] = {place[0] * s.stride[0] - s.before[0], place[1] * s.stride[1] - s.before[1], place[2] * s.stride[2] - s.before[2]};
@@ -112,7 +139,7 @@ void run(const ConvShape& s, const float* x, const ConvWeights& weights, const E
   if (reads_stretches(s)) return run_stretches(s, x, weights.packed, e, y, blocks_of(s).unit);
   if (skips_padding(s, weights.packed)) return run_skipping(s, x, weights.packed, e, y, scratch.data, scratch.threads);
   const Dense d = dense_of(s, scratch.threads);
-  const Windows windows{s, d};
+  const Windows windows{s, d, reads_points(s)};
   const Index terms = s.terms(), group_size = packed_group(s.outputs, terms);
   const auto copy = [&](Index matrix, Index row, Index count, Index from_row, float* left, Index* at) {
     windows.copy(x + matrix / s.groups * s.x_image + matrix % s.groups * s.inputs, row, count, from_row, left, at);

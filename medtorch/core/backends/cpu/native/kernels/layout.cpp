@@ -10,6 +10,15 @@ void clear(float* to, Index count) noexcept {
   for (Index i = 0; i < count; ++i) to[i] = 0.0f;
 }
 
+// As below, for `K` channels whose places lie side by side: a number of steps that the compiler knows, so that it shuffles vectors.
+template <int K>
+void interleave(const float* from, Index channel, Index count, float* __restrict to) noexcept {
+  const float* __restrict of[K];
+  for (int k = 0; k < K; ++k) of[k] = from + k * channel;
+  for (Index x = 0; x < count; ++x)
+    for (int k = 0; k < K; ++k) to[x * K + k] = of[k][x];
+}
+
 // One row of `count` places: (channel, place) -> (place, channel).
 void copy_row(const ImageCopy& c, const float* from, Index step, Index count, float* to) noexcept {
   constexpr Index lanes = Vec::lanes;
@@ -18,6 +27,8 @@ void copy_row(const ImageCopy& c, const float* from, Index step, Index count, fl
     for (Index i = 0; i < all; ++i) to[i] = from[i];
     return;
   }
+  if (step == 1 && c.channels == 2) return interleave<2>(from, c.from_channel, count, to);
+  if (step == 1 && c.channels == 3) return interleave<3>(from, c.from_channel, count, to);
   if (step != 1 || c.channels < 4) {
     for (Index x = 0; x < count; ++x)
       for (Index k = 0; k < c.channels; ++k) to[x * c.channels + k] = from[x * step + k * c.from_channel];

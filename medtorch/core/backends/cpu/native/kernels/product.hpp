@@ -95,11 +95,12 @@ inline __attribute__((always_inline)) void finish(Vec (&sum)[R][C], const Step& 
         if (end.end_bias != nullptr) value = value + bias;
         if (end.residual != nullptr) value = value + Vec::load(end.residual + to, left);
       }
-      value = end.activation == Activation::none ? value : activate(value, end.activation, end.alpha);
+      value = activate_quickly(value, end.activation, end.alpha);
       if (left >= lanes) value.store(end.y + to);
       else value.store(end.y + to, left);
     }
   }
+  if (!is_quick(end.activation)) activate_rows(end.y, step.at, R, least<Index>(end.channels, C * lanes), end.activation, end.alpha);
 }
 
 template <int R, int C, int W>
