@@ -1,4 +1,4 @@
-"""Convolution of one channel a group: every width of kernel and line, every kind of border, weights that are not finite."""
+"""Convolution of one channel a group: every width of kernel and line, all borders, weights that are not finite."""
 
 from __future__ import annotations
 
