@@ -29,7 +29,7 @@ from validation.scrub import scrub
 from validation.services import Service, load_service
 from validation.soup.records import load_records
 from validation.soup.table import soup_table
-from validation.subject import describe_subject
+from validation.subject import describe_subject, line_findings
 from validation.trace_rules import load_trace
 
 REQUEST_FILE = "request.json"
@@ -64,6 +64,7 @@ def run(root: Path, options: Options, say: Callable[[str], None]) -> dict[str, A
     findings = [
         *_relevant(static_findings(root, distributions), service),
         *bundle_findings(service.name, bundle),
+        *line_findings(root, service, distributions),
         *(advisory_findings(advisories) if advisories else ()),
     ]
     request = make_request(service, trace, bundle, content)

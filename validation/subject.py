@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from validation.bundles import describe_bundle
 from validation.canonical import file_sha256
+from validation.distributions import Installed
 from validation.errors import UsageError
+from validation.findings import Finding
 from validation.request import TOOL, tool, tool_files
 from validation.services import Service
+from validation.soup.rules import OWN, own_version
 
 TOOL_KIND = "tool"
 
@@ -37,6 +40,18 @@ def describe_subject(
     path = (given if given is not None else root / service.bundle["path"]).resolve()
     bundle = describe_bundle(path, expected or service.bundle["sha256"])
     return bundle, _told(service, bundle, path)
+
+
+def line_findings(root: Path, service: Service, distributions: Sequence[Installed]) -> list[Finding]:
+    """V07: the medtorch that is validated is of the version line that the service names.
+
+    Requires  REQ-F-VAL-011
+    """
+    found = next((entry.version for entry in distributions if entry.key == OWN), None) or own_version(root)
+    wanted = service.soup["medtorch"]
+    if wanted is None or found is None or wanted == found:
+        return []
+    return [Finding("V07", service.name, f"is made for medtorch {wanted}, this is {found}")]
 
 
 def describe_tool(expected: str | None) -> dict[str, Any]:

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+from medtorch.cli.bundle import verify
+from medtorch.cli.convert import read_checkpoint
+from medtorch.cli.predict import _entry, unique_stems
 from medtorch.serialize.atomic import _put_in_place, write_file
 from medtorch.serialize.bundle import read_bundle
 from medtorch.serialize.digest import check_sha256
 from medtorch.serialize.manifest import pack_manifest
 from medtorch.serialize.selftest import _compare, _same_bits
-from medtorch.serve.decision import decide
+from medtorch.serve.decision import _place, decide, probabilities_of
 from medtorch.serve.http import Application
+from medtorch.serve.postprocessing import parse_reading
 from medtorch.serve.save import _check_same
 from medtorch.serve.tiles import window_weight
 from tests.falsifiers.seeding import Seeding, falsifies
 
+AGES = "tests/serve/test_ages.py"
 ATOMIC = "tests/serialize/test_atomic.py"
 BUNDLE = "tests/serialize/test_bundle.py"
 BUNDLE_ATTACKS = "tests/attacks/test_bundle_attacks.py"
+CLI_BUNDLE = "tests/cli/test_bundle.py"
+CONVERT = "tests/cli/test_convert.py"
 DECISION = "tests/serve/test_decision.py"
 HTTP = "tests/serve/test_http.py"
 LOAD = "tests/serve/test_load.py"
+POSTPROCESSING = "tests/serve/test_postprocessing.py"
+PREDICT = "tests/cli/test_predict.py"
 SAVE = "tests/serve/test_save.py"
 SELFTEST = "tests/serialize/test_selftest.py"
 TILES = "tests/serve/test_tiles.py"
@@ -73,7 +82,7 @@ def test_recorded_bits_that_are_not_compared(fault: Seeding):
     "REQ-F-BUN-005",
     noticed_by=f"{ATOMIC}::test_an_error_while_saving_leaves_the_old_bundle_and_nothing_else[_sync_folder-b.zip]",
 )
-def test_a_file_written_in_place(fault: Seeding):
+def test_a_half_written_file_that_is_left_behind(fault: Seeding):
     fault.edit(write_file, "temporary.unlink(missing_ok=True)", "pass")
 
 
@@ -117,3 +126,54 @@ def test_another_model_than_was_meant(fault: Seeding):
 )
 def test_requests_of_any_size(fault: Seeding):
     fault.edit(Application._predict, "if length > self._limit_bytes:", "if False:")
+
+
+@falsifies("REQ-F-MOD-904", noticed_by=f"{DECISION}::test_a_mask_has_the_likeliest_label_of_each_pixel")
+def test_the_worst_label_of_an_image(fault: Seeding):
+    fault.edit(_place, "np.argmax(probabilities, axis=0)", "np.argmin(probabilities, axis=0)")
+
+
+@falsifies("REQ-F-SRV-001", noticed_by=f"{HTTP}::test_a_classifier_answers_what_the_bundle_predicts")
+def test_an_answer_without_the_digest_of_its_bundle(fault: Seeding):
+    fault.edit(Application._predict, '"bundle_sha256": self._bundle.sha256', '"bundle_sha256": ""')
+
+
+@falsifies("REQ-F-MOD-904", noticed_by=f"{DECISION}::test_a_mask_comes_back_on_the_original_grid")
+def test_one_score_that_is_of_the_first_label(fault: Seeding):
+    fault.edit(probabilities_of, "np.concatenate([1 - values, values])", "np.concatenate([values, 1 - values])")
+
+
+@falsifies("REQ-F-CLI-003", noticed_by=f"{PREDICT}::test_images_of_one_name_do_not_overwrite_each_other")
+def test_two_images_of_one_name(fault: Seeding):
+    fault.edit(unique_stems, "while name in taken:", "while False:")
+
+
+@falsifies("REQ-F-CLI-003", noticed_by=f"{PREDICT}::test_one_bad_image_does_not_lose_the_others")
+def test_one_bad_image_that_is_told_as_good(fault: Seeding):
+    fault.edit(_entry, '"status": "error", "error"', '"status": "ok", "error"')
+
+
+@falsifies("REQ-F-CLI-004", noticed_by=f"{CLI_BUNDLE}::test_verify_says_no_to_a_model_that_answers_otherwise")
+def test_answers_that_differ_and_end_well(fault: Seeding):
+    fault.edit(verify.callback, "return complain(str(error), NO)", "return GOOD")
+
+
+@falsifies("REQ-F-CLI-005", noticed_by=f"{CONVERT}::test_a_wrong_digest_of_the_checkpoint_is_refused")
+def test_a_checkpoint_that_is_not_checked(fault: Seeding):
+    fault.edit(read_checkpoint, "if sha256 is not None:", "if False:")
+
+
+@falsifies("REQ-F-BUN-008", noticed_by=f"{AGES}::test_it_predicts_the_mask_that_its_own_line_predicted[first]")
+def test_a_threshold_that_is_read_the_other_way_round(fault: Seeding):
+    fault.edit(_place, ">= np.float32(reading.threshold)", "< np.float32(reading.threshold)")
+
+
+@falsifies(
+    "REQ-F-MOD-903",
+    noticed_by=(
+        f"{POSTPROCESSING}::test_what_cannot_be_meant_is_refused"
+        "[classification-labels1-steps1-out of order or twice: argmax, softmax$]"
+    ),
+)
+def test_steps_out_of_order(fault: Seeding):
+    fault.edit(parse_reading, "if sorted(set(stages)) != stages:", "if False:")

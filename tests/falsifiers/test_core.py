@@ -7,7 +7,7 @@ from medtorch.core.autograd import _common_device, assert_unchanged
 from medtorch.core.backends.cuda.door import usable_count
 from medtorch.core.batching_rules import elementwise_rule
 from medtorch.core.creation import _like
-from medtorch.core.cuda import manual_seed
+from medtorch.core.cuda import get_device_capability, manual_seed
 from medtorch.core.dtypes import promote_types
 from medtorch.core.forward import _viewed, make_dual
 from medtorch.core.inplace import guard
@@ -160,3 +160,8 @@ def test_log_probabilities_with_the_wrong_sign(fault: Seeding):
 @falsifies("REQ-F-AUT-020", noticed_by=f"{TRAINING_BITS}::test_another_seed_gives_other_weights")
 def test_a_generator_that_ignores_its_seed(fault: Seeding):
     fault.edit(random_manual_seed, "manual_seed(seed)", "manual_seed(0)")
+
+
+@falsifies("REQ-F-GPU-001", noticed_by=f"{SEAM}::TestNamespace::test_devices_are_waited_for_and_named")
+def test_a_capability_told_wrongly(fault: Seeding):
+    fault.edit(get_device_capability, "int(found[:-1]), int(found[-1])", "int(found[:-1]), int(found[:-1])")

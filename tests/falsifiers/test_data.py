@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from medtorch.data.augment import RandomFlip
+from medtorch.data.collate import default_collate
 from medtorch.data.dataset import random_split
 from medtorch.data.dicom import _through_window, _windowed
 from medtorch.data.exif import upright
@@ -15,6 +16,7 @@ from medtorch.data.png_chunks import check_pixels_complete
 from medtorch.data.raster import read_raster
 from medtorch.data.read import read
 from medtorch.data.taps import apply_taps
+from medtorch.data.value_steps import _luma
 from medtorch.data.write import encode_png
 from medtorch.training.cases import read_mask, split
 from tests.falsifiers.seeding import Seeding, falsifies
@@ -124,3 +126,13 @@ def test_a_truth_with_labels_that_are_not_there(fault: Seeding):
 @falsifies("REQ-F-DAT-009", noticed_by=f"{IMAGE_DATASET}::test_a_mask_of_another_size_is_refused")
 def test_a_mask_of_another_size(fault: Seeding):
     fault.edit(ImageMasks._pair, "stored.size != image.size", "False")
+
+
+@falsifies("REQ-F-DAT-005", noticed_by=f"{PIPELINE}::test_grey_of_floats_weighs_red_green_and_blue")
+def test_grey_of_equal_parts(fault: Seeding):
+    fault.edit(_luma, "np.sum(array * _LUMA_FLOAT, axis=-1, keepdims=True)", "np.mean(array, axis=-1, keepdims=True)")
+
+
+@falsifies("REQ-F-DAT-011", noticed_by=f"{DATASET}::test_a_batch_has_the_structure_of_its_samples")
+def test_numbers_of_python_that_lose_half_their_bits(fault: Seeding):
+    fault.edit(default_collate, "tensor(list(batch), dtype=float64)", "tensor(list(batch))")

@@ -45,7 +45,7 @@ def test_ties_that_count_as_won(fault: Seeding):
 
 
 @falsifies("REQ-F-MET-004", noticed_by=f"{RANKING}::test_binary_scores_agree_with_scikit_learn[3]")
-def test_scores_ranked_the_other_way_round(fault: Seeding):
+def test_a_precision_without_its_false_positives(fault: Seeding):
     fault.edit(_mean_precision, "found / np.where(called == 0, 1, called)", "found / np.maximum(found, 1)")
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from medtorch.core.algorithms import checked_algorithms, get_cpu_algorithms
+from medtorch.core.algorithms import get_cpu_algorithms
+from medtorch.core.backends.cpu.conv import ConvKernels
 from medtorch.core.backends.cpu.door import threads_asked_for
 from medtorch.core.backends.cpu.elementwise import ElementwiseKernels
 from medtorch.core.backends.cpu.reduction import FoldFamily
@@ -13,14 +14,8 @@ CHOICE = "tests/core/backends/cpu/test_choice.py"
 ELEMENTWISE = "tests/core/backends/cpu/test_elementwise.py"
 NORM = "tests/core/backends/cpu/test_norm.py"
 REDUCTION = "tests/core/backends/cpu/test_reduction.py"
+SKIPPED_PADDING = "tests/core/backends/cpu/test_skipped_padding.py"
 WINOGRAD = "tests/core/backends/cpu/test_winograd.py"
-
-
-@falsifies(
-    "REQ-F-OPS-321", noticed_by=f"{WINOGRAD}::test_the_error_stays_within_what_is_stated[False-16-16-12-winograd2]"
-)
-def test_the_fast_algorithm_where_direct_sums_were_asked_for(fault: Seeding):
-    fault.edit(get_cpu_algorithms, "_of_thread.name or _of_process", '"fast"')
 
 
 @falsifies(
@@ -46,7 +41,7 @@ def test_a_sum_that_folds_its_runs_the_other_way_round(fault: Seeding):
 @falsifies(
     "REQ-F-OPS-310", noticed_by=f"{ELEMENTWISE}::test_functions_are_right_to_the_stated_units_of_the_last_place[exp]"
 )
-def test_a_function_of_its_neighbour(fault: Seeding):
+def test_one_function_computed_for_another(fault: Seeding):
     fault.edit(ElementwiseKernels.exp, '"exp"', '"expm1"')
 
 
@@ -56,13 +51,6 @@ def test_a_function_of_its_neighbour(fault: Seeding):
 )
 def test_a_difference_computed_as_a_sum(fault: Seeding):
     fault.edit(ElementwiseKernels.sub, '"sub"', '"add"')
-
-
-@falsifies(
-    "REQ-F-OPS-302", noticed_by=f"{WINOGRAD}::test_the_error_stays_within_what_is_stated[False-16-16-12-winograd2]"
-)
-def test_direct_sums_where_tiles_were_asked_for(fault: Seeding):
-    fault.edit(checked_algorithms, "return algorithms", 'return "direct"')
 
 
 @falsifies(
@@ -76,3 +64,27 @@ def test_a_number_of_threads_that_is_none(fault: Seeding):
 @falsifies("REQ-F-OPS-320", noticed_by=f"{WINOGRAD}::test_a_thread_s_choice_goes_before_the_process_s")
 def test_a_thread_that_follows_the_process(fault: Seeding):
     fault.edit(get_cpu_algorithms, "_of_thread.name or _of_process", "_of_process")
+
+
+@falsifies(
+    "REQ-F-OPS-320",
+    noticed_by=f"{WINOGRAD}::test_the_choice_follows_from_the_shape_of_one_image[{{'stride': (2, 2)}}-direct]",
+)
+def test_an_algorithm_chosen_without_the_stride(fault: Seeding):
+    fault.edit(ConvKernels.conv_algorithm, "numbers(stride, 1)", "(1, 1, 1)")
+
+
+@falsifies(
+    "REQ-F-OPS-302",
+    "REQ-F-OPS-321",
+    noticed_by=f"{WINOGRAD}::test_the_error_stays_within_what_is_stated[False-16-(12, 12)-1-winograd2]",
+)
+def test_the_fast_algorithm_where_another_was_asked_for(fault: Seeding):
+    fault.edit(get_cpu_algorithms, "_of_thread.name or _of_process", '"fast"')
+
+
+@falsifies(
+    "REQ-F-OPS-322", noticed_by=f"{SKIPPED_PADDING}::test_places_that_lie_in_padding_for_every_window_leave_the_bias"
+)
+def test_padding_that_is_taken_for_an_image(fault: Seeding):
+    fault.edit(ConvKernels.conv, "numbers([before for before, _ in padding], 0)", "numbers([0 for _ in padding], 0)")

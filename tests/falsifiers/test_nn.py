@@ -61,7 +61,7 @@ def test_batch_norm_that_learns_nothing_of_its_batches(fault: Seeding):
 
 
 @falsifies("REQ-F-NN-005", noticed_by=f"{BEHAVIOUR}::test_batch_norm_follows_its_batches_with_momentum")
-def test_batch_norm_that_counts_batches_in_evaluation(fault: Seeding):
+def test_batch_norm_that_takes_the_batch_in_evaluation(fault: Seeding):
     fault.edit(_BatchNorm.forward, "use_batch = self.training or", "use_batch = True or")
 
 

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from medtorch.serialize.bundle import _read_checked
+from medtorch.serialize.bundle import _check_files, _read_checked
 from medtorch.serialize.ed25519 import verify
 from medtorch.serialize.jsontext import _object
 from medtorch.serialize.known import find_global
-from medtorch.serialize.rebuild import _whole_numbers
+from medtorch.serialize.limits import Limits
+from medtorch.serialize.rebuild import _whole_numbers, rebuild_parameter
 from medtorch.serialize.ziparchive import _check_local, open_zip
 from medtorch.serve.startup.checks import start
 from medtorch.serve.startup.log import _check
 from tests.falsifiers.seeding import Seeding, falsifies
 
 BUNDLE = "tests/serialize/test_bundle.py"
+BUNDLE_ATTACKS = "tests/attacks/test_bundle_attacks.py"
 CORPUS = "tests/attacks/test_corpus.py"
 ED25519 = "tests/serialize/test_ed25519.py"
+FUZZ = "tests/attacks/test_fuzz.py"
 JSONTEXT = "tests/serialize/test_jsontext.py"
+LIMITS = "tests/serialize/test_limits.py"
 START = "tests/serve/startup/test_start.py"
 
 
@@ -72,3 +76,18 @@ def test_a_log_of_starts_that_may_be_cut(fault: Seeding):
 @falsifies("REQ-S-SEC-011", noticed_by=f"{START}::test_a_changed_bundle_does_not_start")
 def test_a_service_that_starts_although_a_check_says_no(fault: Seeding):
     fault.edit(start, "if bad or loaded is None:", "if False:")
+
+
+@falsifies("REQ-S-SEC-003", noticed_by=f"{LIMITS}::test_holding_names_the_bound_and_both_numbers")
+def test_limits_that_hold_nothing(fault: Seeding):
+    fault.edit(Limits.hold, "if value > bound:", "if False:")
+
+
+@falsifies("REQ-S-SEC-008", noticed_by=f"{FUZZ}::test_the_valid_files_are_taken[_torch]")
+def test_a_valid_file_that_is_refused(fault: Seeding):
+    fault.edit(rebuild_parameter, "args, 3, 3", "args, 4, 4")
+
+
+@falsifies("REQ-S-SEC-006", noticed_by=f"{BUNDLE_ATTACKS}::test_files_that_do_not_belong_there_are_refused")
+def test_a_bundle_whose_files_are_not_counted(fault: Seeding):
+    fault.edit(_check_files, "if present - listed:", "if False:")

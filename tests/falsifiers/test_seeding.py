@@ -9,12 +9,15 @@ from pathlib import Path
 import pytest
 
 from tests.falsifiers import faults
-from tests.falsifiers.seeding import Seeding, falsifies, seeded
+from tests.falsifiers.seeding import Fault, Seeding, falsifies, seeded
 from tests.falsifiers.trials import try_faults
 
 pytestmark = pytest.mark.requirement("REQ-F-VAL-024")
 ROOT = Path(__file__).resolve().parents[2]
-TRIED = (faults.that_is_noticed, faults.that_no_test_looks_at, faults.that_only_breaks, faults.of_another_requirement)
+TRIED = (
+    faults.that_no_test_looks_at, faults.that_only_breaks, faults.that_takes_the_process_along,
+    faults.that_a_renamed_test_would_notice, faults.of_another_requirement, faults.that_is_noticed,
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +51,21 @@ def test_a_fault_that_no_test_looks_at_makes_its_falsifier_fail(tried):
 def test_a_fault_that_only_breaks_the_test_makes_its_falsifier_fail(tried):
     said = ended(faults.that_only_breaks, tried)
     assert said.startswith(f"with the fault {faults.RECALL} broke: AttributeError: 'ConfusionCounts'")
+
+
+def test_a_fault_that_takes_the_process_along_makes_its_falsifier_fail_and_no_other(tried):
+    assert ended(faults.that_takes_the_process_along, tried) == f"with the fault {faults.RECALL} ended its process: "
+    assert ended(faults.that_is_noticed, tried) == "nothing"
+
+
+def test_a_test_that_is_not_there_makes_its_falsifier_fail(tried):
+    assert ended(faults.that_a_renamed_test_would_notice, tried) == f"without the fault {faults.RENAMED} is not there"
+
+
+def test_faults_that_cannot_be_tried_at_all_fail_with_what_pytest_said(tmp_path):
+    fault = Fault(faults.that_is_noticed.fault.seed, ("tests/nowhere.py::test_nothing",))
+    with pytest.raises(pytest.fail.Exception, match="the faults could not be tried:\nexit status 4"):
+        try_faults(ROOT, tmp_path, {"one": fault})
 
 
 def test_a_fault_noticed_by_the_tests_of_another_requirement_makes_its_falsifier_fail(tried):

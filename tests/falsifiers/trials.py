@@ -29,25 +29,50 @@ from validation.plugin import requirement_ids
 NOTICED = (AssertionError, MedtorchError, ValidationError, pytest.fail.Exception)
 _RAISED = pytest.StashKey[list[BaseException]]()
 SECONDS = 600
+WANTED, STARTED, ANSWERS = "faults.json", "started.txt", "answers.jsonl"
+NOT_RUN = {
+    "requirements": [], "lacks": [], "without": "held", "with": "ended its process", "why": "", "after": "was not run",
+}  # fmt: skip
 
 
 def try_faults(root: Path, folder: Path, faults: Mapping[str, Fault]) -> dict[str, Any]:
-    """What each of these faults, by name, did to the tests that must notice it; the process runs once for all."""
-    wanted, answer = folder / "faults.json", folder / "trials.json"
+    """What each of these faults, by name, did to the tests that must notice it.
+
+    One process tries all. A fault that takes the process along is told apart, and another process tries the rest.
+    """
+    found: dict[str, Any] = {}
+    while left := {name: fault for name, fault in faults.items() if name not in found}:
+        before, said = len(found), _process(root, folder, left)
+        found |= _answers(folder)
+        if len(found) == len(faults):
+            break
+        if len(found) == before and not (folder / STARTED).is_file():
+            pytest.fail(f"the faults could not be tried:\n{said[-4000:]}")
+        name = (folder / STARTED).read_text(encoding="utf-8")
+        found[name] = {"trials": [{**NOT_RUN, "node": node} for node in faults[name].noticed_by]}
+    return found
+
+
+def _process(root: Path, folder: Path, faults: Mapping[str, Fault]) -> str:
     places = {
         name: {"module": fault.seed.__module__, "function": fault.seed.__name__} for name, fault in faults.items()
     }
-    wanted.write_text(json.dumps(places), encoding="utf-8")
-    nodes = sorted({node for fault in faults.values() for node in fault.noticed_by})
+    (folder / WANTED).write_text(json.dumps(places), encoding="utf-8")
+    for name in (STARTED, ANSWERS):
+        (folder / name).unlink(missing_ok=True)
+    files = sorted({node.split("::", 1)[0] for fault in faults.values() for node in fault.noticed_by})
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "tests.falsifiers.trials"]
-    command += [f"--rootdir={root}", f"--faults={wanted}", f"--trials={answer}", *nodes]
+    command += [f"--rootdir={root}", f"--faults={folder}", "--continue-on-collection-errors", *files]
     ended = subprocess.run(
         command, cwd=root, env=_environment(root), capture_output=True, text=True, timeout=SECONDS, check=False
     )
-    if not answer.is_file():
-        pytest.fail(f"the faults could not be tried (exit status {ended.returncode}):\n{ended.stdout[-4000:]}")
-    found: dict[str, Any] = json.loads(answer.read_text(encoding="utf-8"))
-    return found
+    return f"exit status {ended.returncode}\n{ended.stdout}{ended.stderr}"
+
+
+def _answers(folder: Path) -> dict[str, Any]:
+    path = folder / ANSWERS
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    return {name: said for line in lines for name, said in json.loads(line).items()}
 
 
 def _environment(root: Path) -> dict[str, str]:
@@ -57,8 +82,7 @@ def _environment(root: Path) -> dict[str, str]:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--faults", metavar="FILE", help="which falsifiers to try")
-    parser.addoption("--trials", metavar="FILE", help="where what happened goes")
+    parser.addoption("--faults", metavar="DIR", help="which falsifiers to try, and where what happened goes")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -73,9 +97,11 @@ def pytest_runtest_makereport(
 def pytest_runtestloop(session: pytest.Session) -> bool:
     """Instead of pytest's own loop."""
     items = {item.nodeid: item for item in session.items}
-    wanted = json.loads(Path(session.config.getoption("faults")).read_text(encoding="utf-8"))
-    found = {name: _tried(_fault(place), items) for name, place in wanted.items()}
-    Path(session.config.getoption("trials")).write_text(json.dumps(found), encoding="utf-8")
+    folder = Path(session.config.getoption("faults"))
+    for name, place in json.loads((folder / WANTED).read_text(encoding="utf-8")).items():
+        (folder / STARTED).write_text(name, encoding="utf-8")
+        with (folder / ANSWERS).open("a", encoding="utf-8") as answers:
+            answers.write(json.dumps({name: _tried(_fault(place), items)}) + "\n")
     return True
 
 
@@ -85,7 +111,11 @@ def _fault(place: Mapping[str, str]) -> Fault:
 
 
 def _tried(fault: Fault, items: Mapping[str, pytest.Item]) -> dict[str, Any]:
-    return {"trials": [_trial(fault, items[node]) for node in fault.noticed_by]}
+    return {"trials": [_trial(fault, items[node]) if node in items else _missing(node) for node in fault.noticed_by]}
+
+
+def _missing(node: str) -> dict[str, Any]:
+    return {**NOT_RUN, "node": node, "without": "is not there"}
 
 
 def _trial(fault: Fault, item: pytest.Item) -> dict[str, Any]:

@@ -93,16 +93,20 @@ def _python(records: list[SoupRecord]) -> Iterator[Finding]:
         yield Finding("S02", PYTHON, f"{version} is running, the record knows {known}", "warning")
 
 
-def _own_version(root: Path, records: list[SoupRecord]) -> Iterator[Finding]:
+def own_version(root: Path) -> str | None:
+    """What the checkout calls its own version; None where it is no checkout of the product."""
     path = root / VERSION_FILE
+    found = re.search(r'"(\d[^"]*)"', path.read_text(encoding="utf-8")) if path.is_file() else None
+    return None if found is None else found[1]
+
+
+def _own_version(root: Path, records: list[SoupRecord]) -> Iterator[Finding]:
     own = next((record for record in records if record.soup_id == OWN), None)
-    if own is None or not path.is_file():
+    if own is None or not (root / VERSION_FILE).is_file():
         return
-    found = re.search(r'"(\d[^"]*)"', path.read_text(encoding="utf-8"))
-    if found is None or found[1] not in own.versions:
-        yield Finding(
-            "S18", OWN, f"{VERSION_FILE} says {found[1] if found else '?'}, the record {', '.join(own.versions)}"
-        )
+    found = own_version(root)
+    if found not in own.versions:
+        yield Finding("S18", OWN, f"{VERSION_FILE} says {found or '?'}, the record {', '.join(own.versions)}")
 
 
 def _references(records: list[SoupRecord], trace: Trace) -> Iterator[Finding]:
