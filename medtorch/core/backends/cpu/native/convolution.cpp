@@ -10,6 +10,7 @@ namespace medtorch {
 namespace {
 
 constexpr Index fewest_channels = 16, fewest_results = 36;
+constexpr Index shortest_line = 24;  // shorter ones would waste rows of the micro-kernel
 
 // Few channels make short rows of the kernel. In a copy with its border written out a row of the kernel is one stretch of
 // memory: (kernel width) x (channels) inputs of a kernel one place wide. The sums keep their order.
@@ -21,6 +22,13 @@ bool joins_rows(const ConvShape& s) {
 // A copy with its border written out is worth its time where every number would be copied many times otherwise, into windows.
 bool pads(const ConvShape& s) {
   return s.groups == 1 && (s.inputs == 32 || s.inputs == 64) && s.stride[2] == 1 && s.taps() >= 9 && s.taps() <= 64 && s.kernel[2] > 1;
+}
+
+// Kernels of one place read pixels that lie side by side where they are.
+bool reads_in_place(const ConvShape& s) {
+  bool plain = s.groups == 1 && s.taps() == 1 && (s.inputs == 16 || s.inputs == 32 || s.inputs == 64) && s.x_stride[2] == s.inputs;
+  for (int d = 0; d < 3; ++d) plain = plain && s.stride[d] == 1 && s.before[d] == 0 && s.count[d] <= s.size[d];
+  return plain && s.count[2] >= shortest_line;
 }
 
 // Reads the images so and tells the shape that `run` sees then.
@@ -61,6 +69,7 @@ void run(const KernelSet& set, const ConvTable& table, const Convolution& c, uns
       s.size[d] = x.size[d];
       s.x_stride[d] = x.stride[d];
     }
+    s.stretches = &table == &set->conv && reads_in_place(s);
   }
   const int threads = thread_count();
   std::optional<Scratch> packed;

@@ -53,6 +53,12 @@ struct Dense {
   }
 };
 
+// What will be added to the results of `count` rows comes near.
+inline void fetch_residual(const Ending& end, const Index* at, Index count, Index width) noexcept {
+  for (Index i = 0; i < count; ++i)
+    for (Index o = 0; o < width; o += 16) __builtin_prefetch(end.residual + at[i] + o);
+}
+
 // One panel of a chunk of `count` rows.
 inline void multiply_chunk(const Dense& d, const Panel& p, Index count, const float* left, const Index* at, const float* w, float* totals,
                            const Ending& end) noexcept {
@@ -65,6 +71,7 @@ inline void multiply_chunk(const Dense& d, const Panel& p, Index count, const fl
     const Index depth = d.blocks.depth(block);
     for (Index part = 0; part < parts; ++part) {  // of nearly equal height: a thin last one would wait for its own sums
       const Index row = count * part / parts, height = count * (part + 1) / parts - row;
+      if (end.residual != nullptr && block > 0 && block + 1 == d.blocks.count) fetch_residual(end, at + row, height, p.width);
       of[height](a + row * d.blocks.width, depth, from, {totals + row * p.width, at + row, block == 0, block + 1 == d.blocks.count}, end);
     }
   }

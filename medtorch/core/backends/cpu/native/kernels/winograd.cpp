@@ -137,41 +137,23 @@ struct Chunk {
   Index seen(const ConvShape& s) const noexcept { return slices + (s.kernel[0] - 1) * s.dilation[0]; }
 };
 
-// The tile at `at` in slice `z` of the image, into row `row` of V. `zeros` is what padding reads.
-template <int M>
-void read_tile(const Work<M>& work, const float* x, const float* zeros, const Place<M>& at, Index z, Index row, float* v) noexcept {
+// A tile whose places lie at at(line, column), into row `row` of V.
+template <int M, typename At>
+void transform_tile(const Work<M>& work, const At& at, Index row, float* v) noexcept {
   constexpr int N = Work<M>::N, lanes = Vec::lanes;
-  const ConvShape& s = work.s;
-  const float* from[N][N];
-  const Index top = at.y - s.before[1], left_edge = at.x - s.before[2], down = s.dilation[1], across = s.dilation[2];
-  const float* corner = x + at.image * s.x_image + z * s.x_stride[0] + top * s.x_stride[1] + left_edge * s.x_stride[2];
-  const bool slice = z >= 0 && z < s.size[0];
-  if (slice && top >= 0 && top + (N - 1) * down < s.size[1] && left_edge >= 0 && left_edge + (N - 1) * across < s.size[2]) {
-#pragma GCC unroll 6
-    for (int i = 0; i < N; ++i)
-#pragma GCC unroll 6
-      for (int j = 0; j < N; ++j) from[i][j] = corner + i * down * s.x_stride[1] + j * across * s.x_stride[2];
-  } else {
-    for (int i = 0; i < N; ++i)
-      for (int j = 0; j < N; ++j) {
-        const Index y = top + i * down, column = left_edge + j * across;
-        const bool inside = slice && y >= 0 && y < s.size[1] && column >= 0 && column < s.size[2];
-        from[i][j] = inside ? corner + i * down * s.x_stride[1] + j * across * s.x_stride[2] : zeros;
-      }
-  }
-  const Index plane = work.v_plane();
-  for (Index c = 0; c < s.inputs; c += lanes) {
-    const int left = static_cast<int>(least<Index>(lanes, s.inputs - c));
+  const Index plane = work.v_plane(), inputs = work.s.inputs;
+  for (Index c = 0; c < inputs; c += lanes) {
+    const int left = static_cast<int>(least<Index>(lanes, inputs - c));
     Vec half[N][N];
 #pragma GCC unroll 6
     for (int i = 0; i < N; ++i) {
       Vec d[N];
       if (left == lanes) {
 #pragma GCC unroll 6
-        for (int j = 0; j < N; ++j) d[j] = Vec::load(from[i][j] + c);
+        for (int j = 0; j < N; ++j) d[j] = Vec::load(at(i, j) + c);
       } else {
 #pragma GCC unroll 6
-        for (int j = 0; j < N; ++j) d[j] = Vec::load(from[i][j] + c, left);
+        for (int j = 0; j < N; ++j) d[j] = Vec::load(at(i, j) + c, left);
       }
       Winograd<M>::input(d, half[i]);
     }
@@ -186,6 +168,27 @@ void read_tile(const Work<M>& work, const float* x, const float* zeros, const Pl
       for (int i = 0; i < N; ++i) out[i].store(to + (i * N + j) * plane);
     }
   }
+}
+
+// The tile at `place` in slice `z` of the image, into row `row` of V. `zeros` is what padding reads.
+template <int M>
+void read_tile(const Work<M>& work, const float* x, const float* zeros, const Place<M>& place, Index z, Index row, float* v) noexcept {
+  constexpr int N = Work<M>::N;
+  const ConvShape& s = work.s;
+  const Index top = place.y - s.before[1], left_edge = place.x - s.before[2], down = s.dilation[1], across = s.dilation[2];
+  const Index next_line = down * s.x_stride[1], next = across * s.x_stride[2];
+  const float* corner = x + place.image * s.x_image + z * s.x_stride[0] + top * s.x_stride[1] + left_edge * s.x_stride[2];
+  const bool slice = z >= 0 && z < s.size[0];
+  if (slice && top >= 0 && top + (N - 1) * down < s.size[1] && left_edge >= 0 && left_edge + (N - 1) * across < s.size[2])
+    return transform_tile(work, [&](int i, int j) { return corner + i * next_line + j * next; }, row, v);
+  const float* from[N][N];
+  for (int i = 0; i < N; ++i)
+    for (int j = 0; j < N; ++j) {
+      const Index y = top + i * down, column = left_edge + j * across;
+      const bool inside = slice && y >= 0 && y < s.size[1] && column >= 0 && column < s.size[2];
+      from[i][j] = inside ? corner + i * next_line + j * next : zeros;
+    }
+  transform_tile(work, [&](int i, int j) { return from[i][j]; }, row, v);
 }
 
 // One block of terms of the products of all `rows` tiles of a chunk, in one plane and panel: weights `w`, into `to`. Rows of V that the next
