@@ -53,7 +53,7 @@ def test_packed_and_plain_weights_residual_and_activation_give_the_same_bits(nat
     plain = sets[0].conv(x, weight, bias, *places)
     residual = channels_last(numbers(rng, *plain.shape))
     for kernels in sets:
-        for threads in (1, 2, 3, 7):
+        for threads in (1, 2, 3, 7) if kernels is sets[-1] else (2,):
             native.set_thread_count(threads)
             assert same_bits(_packed(kernels, x, weight, bias, places), plain)
             finished = kernels.conv_fused(x, weight, bias, residual, *places, "relu", 0.0, None)
