@@ -51,8 +51,9 @@ def tool() -> dict[str, str]:
 
 
 def tool_files() -> list[Path]:
-    """The files that this tool consists of; records and services are its data, and no part of it."""
-    return [path for path in TOOL.rglob("*") if path.suffix in (".py", ".json", ".html", ".css") and path.is_file()]
+    """The files that this tool consists of; services and sources are data that it is given, and no part of it."""
+    own = [path for path in TOOL.rglob("*") if path.suffix in (".py", ".json", ".html", ".css") and path.is_file()]
+    return [*own, *TOOL.glob("*.yaml")]
 
 
 def _entry(requirement: Requirement, exclusion: Exclusion | None) -> dict[str, Any]:

@@ -107,7 +107,7 @@ def evaluate(project: Project, **hit: Any) -> None:
     }
     source = {"name": "OSV", "retrieved": DAY, "query": "alpha", "snapshot_sha256": "0" * 64}
     evaluation = {
-        "date": "2026-03-03",
+        "date": DAY,
         "reviewer": "JD-001, A. Reviewer",
         "versions": ["1.0"],
         "sources": [source],

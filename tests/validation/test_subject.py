@@ -43,21 +43,25 @@ def test_the_report_names_the_tool_and_each_of_its_files(own: Project):
     subject = report["core"]["bundle"]
     assert (code, report["core"]["evaluation"]["verdict"]) == (0, "PASS")
     assert (subject["sha256"], subject["facts"]["name"]) == (tool()["sha256"], "medtorch validation")
-    assert {"subject.py", "verify_standalone.py", "schema/service.schema.json", "templates/report.html"} <= {
-        file["path"] for file in subject["files"]
-    }
+    assert {
+        "subject.py",
+        "verify_standalone.py",
+        "clauses.yaml",
+        "schema/service.schema.json",
+        "templates/report.html",
+    } <= {file["path"] for file in subject["files"]}
 
 
 def test_another_tool_than_was_expected_is_a_fail(own: Project):
     code, report = own.run("good", "--sha256", "0" * 64)
-    rules = {(entry["rule"], entry["severity"]) for entry in report["core"]["evaluation"]["findings"]}
-    assert (code, rules) == (1, {("V05", "error")})
+    errors = [entry["rule"] for entry in report["core"]["given_findings"] if entry["severity"] == "error"]
+    assert (code, errors) == (1, ["V05"])
 
 
 def test_a_tool_that_nobody_expected_is_no_pass(own: Project):
     code, report = own.run()
     assert code == 2
-    assert [entry["rule"] for entry in report["core"]["evaluation"]["findings"]] == ["V06"]
+    assert "V06" in [entry["rule"] for entry in report["core"]["given_findings"]]
 
 
 def test_the_report_takes_every_form_and_holds_for_both_verifiers(own: Project):
