@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from medtorch.core.autocasting import wide
 from medtorch.core.ops.activation import logsigmoid
+from medtorch.core.ops.class_entropy import ClassEntropy, is_one_op
 from medtorch.core.ops.classes import PickClass
 from medtorch.core.ops.op import Array, Op, require
 from medtorch.core.ops.softmax import log_softmax
@@ -120,6 +121,8 @@ def cross_entropy(
     require(
         smooth, ArgumentError, "cross_entropy", f"label_smoothing must lie in [0, 1], got {label_smoothing}", **given
     )
+    if weight is None and not label_smoothing and is_one_op(input, target, how):
+        return ClassEntropy(ignore_index, how == "mean")(input, target)[0]  # type: ignore[no-any-return]
     dim = 0 if input.ndim == 1 else 1
     log_probability = log_softmax(input, dim)
     if input.shape == target.shape:

@@ -341,8 +341,32 @@ def _follow(running: Tensor | None, own: Tensor, momentum: float, factor: float 
         return
     with no_grad():
         own = own if own.shape[0] == 1 else own.mean(0)
-        own = own.reshape(running.shape) * factor if factor != 1 else own.reshape(running.shape)
+        own = own.reshape(running.shape)
+        if is_plain() and own.dtype is running.dtype and own.dtype.is_floating_point:
+            running.copy_(RunningMoment(float(momentum), float(factor))(running, own))
+            return
+        own = own * factor if factor != 1 else own
         running.copy_(running * (1 - momentum) + own * momentum)
+
+
+class RunningMoment(Op):
+    """What a running statistic becomes; for training steps, of which nobody follows it.
+
+    Math      y = running (1 - momentum) + own factor momentum, each product and the sum rounded once
+    Shapes    running and own: same shape  ->  y: same shape
+    Raises    ShapeError
+    """
+
+    momentum: float
+    factor: float
+
+    def check(self, running: Spec, own: Spec) -> Spec:
+        same = running.shape == own.shape
+        require(same, ShapeError, self, "running and own differ in shape", running=running, own=own)
+        return running
+
+    def forward(self, kernels: Kernels, running: Array, own: Array) -> Array:
+        return kernels.running_moment(running, own, self.momentum, self.factor)
 
 
 def _scaled(y: Tensor, weight: Tensor | None, bias: Tensor | None, shape: Shape, like: Tensor) -> Tensor:

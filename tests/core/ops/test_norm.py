@@ -81,3 +81,12 @@ def test_a_single_value_per_channel_is_refused_by_name() -> None:
         ShapeError, match=r"^batch_norm: needs more than 1 value per channel when training\n  input  \(1, 2, 1\)"
     ):
         norm.batch_norm(medtorch.ones(1, 2, 1), None, None, training=True)
+
+
+def test_running_statistics_are_rounded_as_their_rule_written_with_tensors(rng):
+    running, own = (medtorch.from_numpy(rng.normal(size=9).astype(np.float32)) for _ in range(2))
+    found = norm.RunningMoment(0.1, 10 / 9)(running, own)
+    expected = running * (1 - 0.1) + (own * (10 / 9)) * 0.1
+    assert found.numpy().tobytes() == expected.numpy().tobytes()
+    with pytest.raises(ShapeError, match=r"^running_moment: running and own differ in shape\n  running  \(9,\)"):
+        norm.RunningMoment(0.1, 1.0)(running, own[:3])

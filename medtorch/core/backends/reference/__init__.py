@@ -11,6 +11,7 @@ from medtorch.core.backends.reference.activation import ActivationKernels
 from medtorch.core.backends.reference.attention import AttentionKernels
 from medtorch.core.backends.reference.bessel import BesselKernels
 from medtorch.core.backends.reference.bits import BitKernels
+from medtorch.core.backends.reference.class_entropy import ClassEntropyKernels
 from medtorch.core.backends.reference.conv import ConvKernels
 from medtorch.core.backends.reference.elementwise import ElementwiseKernels
 from medtorch.core.backends.reference.embedding import EmbeddingKernels
@@ -39,6 +40,7 @@ from medtorch.core.backends.reference.unfold import UnfoldKernels
 class ReferenceKernels(
     FusedKernels,
     RecurrenceKernels,
+    ClassEntropyKernels,
     AttentionKernels,
     ActivationKernels,
     BesselKernels,

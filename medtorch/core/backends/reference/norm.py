@@ -45,6 +45,11 @@ class NormKernels(KernelFamily):
             total, along = self._mean(dy, dims) * n, self._mean(gap * rstd * dy, dims) * n
             return ((dy - total / n) - gap * (rstd * (along / n))) * (rstd * weight), total, along
 
+    def running_moment(self, running: Array, own: Array, momentum: float, factor: float) -> Array:
+        one = running.dtype.type
+        own = own if factor == 1 else own * one(factor)
+        return running * one(1 - momentum) + own * one(momentum)
+
     def _moments(self, x: Array, dims: Shape) -> tuple[Array, Array, Array]:
         mean = self._mean(x, dims)
         centred = x - mean
