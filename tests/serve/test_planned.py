@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import medtorch
-from medtorch.errors import ConfigError, DigestError, FormatError, GoldenError, SaveError
+from medtorch.errors import ArgumentError, CompileError, ConfigError, DigestError, FormatError, GoldenError, SaveError
 from medtorch.models import get_model
 from medtorch.serialize import pack_plans
 from medtorch.serialize.plans import CONSTANTS, PLANS
@@ -48,6 +48,26 @@ def test_a_service_starts_without_planning_and_predicts_the_same(planned, rng):
     with medtorch.no_grad():
         scores = model(medtorch.from_numpy(prepared[None])).softmax(1).numpy()[0]
     assert list(found.probabilities.values()) == pytest.approx(list(scores), abs=1e-5)
+
+
+@pytest.mark.requirement("REQ-F-CMP-011")
+def test_a_service_may_keep_the_plans_alone(planned, rng):
+    path, digest, _ = planned
+    whole, lean = load_bundle(path, sha256=digest), load_bundle(path, sha256=digest, release=True)
+    image = rng.integers(0, 255, (40, 40, 3), dtype=np.uint8)
+    assert lean.predict(image).probabilities == whole.predict(image).probabilities
+    assert lean.golden == whole.golden
+    with pytest.raises(CompileError, match=r"was released when its model was compiled \(release=True\)"):
+        lean.model(example())
+    with pytest.raises(CompileError, match=r"released: there is no plan for inputs float32 \(2, 1, 32, 32\)$"):
+        lean.planned(medtorch.zeros(2, 1, 32, 32))
+
+
+@pytest.mark.requirement("REQ-F-CMP-011")
+def test_a_bundle_without_plans_cannot_give_up_its_model(tmp_path):
+    digest = classifier(tmp_path / "plain")
+    with pytest.raises(ArgumentError, match=r"plain: release=True needs plans for the device: there are none for cpu$"):
+        load_bundle(tmp_path / "plain", sha256=digest, release=True)
 
 
 def test_bundles_without_plans_have_none(tmp_path):

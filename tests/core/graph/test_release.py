@@ -17,7 +17,7 @@ from medtorch.core.graph.saved.saving import save_plans
 from medtorch.errors import ArgumentError, BackendError, CompileError
 from tests.core.graph.models import INPUTS, image, leaves, zoo
 
-pytestmark = pytest.mark.requirement("REQ-F-CMP-006")
+pytestmark = pytest.mark.requirement("REQ-F-CMP-006", "REQ-F-CMP-011")
 needs_native = pytest.mark.skipif(native() is None, reason="packed weights need the native kernels")
 needs_proc = pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="needs Linux's /proc")
 
