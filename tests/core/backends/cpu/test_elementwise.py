@@ -320,3 +320,22 @@ def test_functions_are_as_accurate_as_pytorchs(widest, rng, needs_torch: ModuleT
         truth = peer(torch.from_numpy(positive.astype(np.float64))).numpy()
         theirs = rms_gap(peer(torch.from_numpy(positive)).numpy(), truth)
         assert rms_gap(getattr(widest, name)(positive), truth) <= 1.5 * theirs, name
+
+
+@pytest.mark.parametrize("channels", [3, 16, 33, 700])
+@pytest.mark.parametrize("over", [False, True])
+def test_results_that_go_into_some_channels_of_a_larger_array_touch_no_others(sets, channels, over, rng):
+    """Short rows are computed several at a time and brought to their places; an input may be the place itself."""
+    for kernels in sets:
+        whole = np.full((2, 9, 7, 3 * channels), 7, np.float32)
+        out = np.moveaxis(whole[..., channels : 2 * channels], -1, 1)
+        x = numbers(rng, 2, 9, 7, channels).transpose(0, 3, 1, 2)
+        scale = numbers(rng, 1, channels, 1, 1)
+        expected = np.where((y := x * scale) > 0, y, y * np.float32(0.125))
+        if over:
+            out[...] = x
+        given = out if over else x
+        assert kernels.set.map_into(out, "mul", (given, scale), (), "leaky_relu", (0.125,))
+        assert np.array_equal(out, expected)
+        assert (whole[..., :channels] == 7).all()
+        assert (whole[..., 2 * channels :] == 7).all()

@@ -91,7 +91,14 @@ void run_tile(const Loop& loop, MapKernel kernel, TileInput* tiles, char* y, Ind
   }
 }
 
-// Rows [begin, end), each `n` numbers from `offset` in the innermost dim on. Short rows are taken several at a time.
+// Rows of `n` floats that lie side by side to where they go, `step` floats apart.
+void scatter_rows(const float* from, Index rows, Index n, char* to, Index step) noexcept {
+  float* y = reinterpret_cast<float*>(to);
+  for (Index row = 0; row < rows; ++row) std::copy(from + row * n, from + (row + 1) * n, y + row * step);
+}
+
+// Rows [begin, end), each `n` numbers from `offset` in the innermost dim on. Short rows are taken several at a time, and brought
+// to their places afterwards where those are apart (channels of a larger array).
 void run_rows(const Loop& loop, MapKernel kernel, const char* const* in, char* y, Index begin, Index end, Index offset, Index n) noexcept {
   const FloatEnvironment environment;
   const int last = loop.ndim - 1;
@@ -104,7 +111,9 @@ void run_rows(const Loop& loop, MapKernel kernel, const char* const* in, char* y
   }
   const Index width = loop.answers ? 1 : static_cast<Index>(sizeof(float));
   const bool dense = n == loop.size[last] && last > 0 && loop.y_step[last - 1] == n;
-  const Index most_rows = dense ? std::max<Index>(1, piece / n) : 1;
+  const bool apart = !dense && !loop.answers && n == loop.size[last] && last > 0 && 2 * n <= piece;
+  const Index most_rows = dense || apart ? std::max<Index>(1, piece / n) : 1;
+  alignas(64) float line[piece];
   for (Index row = begin; row < end;) {
     const Index rows = most_rows == 1 ? 1 : std::min({most_rows, loop.size[last - 1] - at[last - 1], end - row});
     for (int k = 0; k < loop.inputs; ++k) {
@@ -116,7 +125,12 @@ void run_rows(const Loop& loop, MapKernel kernel, const char* const* in, char* y
     }
     Index place = offset;
     for (int d = 0; d < last; ++d) place += at[d] * loop.y_step[d];
-    run_tile(loop, kernel, tiles, y + place * width, rows * n);
+    if (apart && rows > 1) {
+      run_tile(loop, kernel, tiles, reinterpret_cast<char*>(line), rows * n);
+      scatter_rows(line, rows, n, y + place * width, loop.y_step[last - 1]);
+    } else {
+      run_tile(loop, kernel, tiles, y + place * width, rows * n);
+    }
     row += rows;
     if (last > 0) at[last - 1] += rows;
     for (int d = last - 1; d >= 0 && at[d] == loop.size[d]; --d) {
