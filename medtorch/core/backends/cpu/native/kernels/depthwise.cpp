@@ -86,11 +86,12 @@ inline __attribute__((always_inline)) Vec load(const float* from, int left) noex
 
 template <int R, bool Whole>
 inline __attribute__((always_inline)) void finish(const Group& g, const Place& p, Vec (&total)[R], int left) noexcept {
+  const Cut cut(g.activation);
 #pragma GCC unroll 8
   for (int i = 0; i < R; ++i) {
     Vec value = total[i];
     if (p.residual != nullptr) value = value + load<Whole>(p.residual + i * g.y_step, left);
-    value = activate_quickly(value, g.activation, g.alpha);
+    value = cut(value);
     if constexpr (Whole) value.store(p.y + i * g.y_step);
     else value.store(p.y + i * g.y_step, left);
   }
@@ -179,7 +180,7 @@ void run_group(const Group& g, const Place& p) noexcept {
     if constexpr (K > 0) run_lines<K, S, R, false>(g, p.moved(c), left);
     else run_taps<R, false>(g, p.moved(c), left);
   }
-  if (is_quick(g.activation)) return;
+  if (only_cuts(g.activation)) return;
   Index places[R];
   for (int i = 0; i < R; ++i) places[i] = i * g.y_step;
   activate_rows(p.y, places, R, g.channels, g.activation, g.alpha);

@@ -82,6 +82,7 @@ inline __attribute__((always_inline)) void finish(Vec (&sum)[R][C], const Step& 
     return;
   }
   const bool plain = end.end_bias == nullptr && end.residual == nullptr;
+  const Cut cut(end.activation);
 #pragma GCC unroll 4
   for (int j = 0; j < C; ++j) {
     const int left = end.channels - j * lanes;
@@ -95,12 +96,12 @@ inline __attribute__((always_inline)) void finish(Vec (&sum)[R][C], const Step& 
         if (end.end_bias != nullptr) value = value + bias;
         if (end.residual != nullptr) value = value + Vec::load(end.residual + to, left);
       }
-      value = activate_quickly(value, end.activation, end.alpha);
+      value = cut(value);
       if (left >= lanes) value.store(end.y + to);
       else value.store(end.y + to, left);
     }
   }
-  if (!is_quick(end.activation)) activate_rows(end.y, step.at, R, least<Index>(end.channels, C * lanes), end.activation, end.alpha);
+  if (!only_cuts(end.activation)) activate_rows(end.y, step.at, R, least<Index>(end.channels, C * lanes), end.activation, end.alpha);
 }
 
 template <int R, int C, int W>
