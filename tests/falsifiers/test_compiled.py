@@ -16,6 +16,7 @@ BITS = "tests/core/graph/test_bits.py"
 CAPTURE = "tests/core/graph/test_capture.py"
 COMPILED = "tests/core/graph/test_compiled.py"
 FUSED = "tests/core/backends/reference/test_fused.py"
+RELEASE = "tests/core/graph/test_release.py"
 MEMORY = "tests/core/graph/test_memory.py"
 NATIVE_PROGRAM = "tests/core/graph/test_native_program.py"
 SAVED = "tests/core/graph/test_saved.py"
@@ -91,3 +92,8 @@ def test_answers_that_lie_in_the_workspace(fault: Seeding):
 )
 def test_a_residual_that_is_left_out(fault: Seeding):
     fault.edit(FusedKernels._finished, "y if residual is None else self.add(y, residual)", "y")
+
+
+@falsifies("REQ-F-CMP-011", noticed_by=f"{RELEASE}::test_other_inputs_and_saving_are_refused_once_the_memory_is_gone")
+def test_a_plan_that_is_made_of_a_model_without_memory(fault: Seeding):
+    fault.edit(Compiled._refuse_released, "if self._released:", "if False:")

@@ -44,7 +44,9 @@ def test_a_report_that_holds_everything_leaves_no_clause_open():
 def test_what_a_report_does_not_hold_is_named_with_the_clauses_that_look_for_it(change: dict[str, Any], title: str):
     (finding,) = clause_findings(clause_index({**HELD, **change}))
     assert (finding.rule, finding.severity, finding.where) == ("R23", "warning", title)
-    assert re.match(r"not in this report; looked for there by (IEC 62304|ISO 13485|Guidance|Regulation)", finding.message)
+    assert re.match(
+        r"not in this report; looked for there by (IEC 62304|ISO 13485|Guidance|Regulation)", finding.message
+    )
 
 
 def test_every_kind_of_evidence_serves_a_clause_and_every_clause_names_known_kinds():
