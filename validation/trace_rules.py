@@ -21,6 +21,7 @@ VAGUE = re.compile(
     r"user-friendly|sufficient(?:ly)?|adequate(?:ly)?|as needed|etc)\b",
     re.IGNORECASE,
 )
+MARGIN = 1.3
 TYPE_LETTER = {"functional": "F", "performance": "P", "security": "S"}
 
 
@@ -51,6 +52,7 @@ def trace_findings(root: Path) -> list[Finding]:
         *_types(trace),
         *_tests_or_reason(trace),
         *_acceptance(trace),
+        *_margins(trace),
         *_quotes(root, trace),
         *_uses_and_risks(trace),
         *_fingerprints(data["requirements"]),
@@ -91,6 +93,26 @@ def _acceptance(trace: Trace) -> Iterator[Finding]:
             yield Finding("R09", requirement.id, "a performance requirement needs metric, operator, threshold and unit")
         if vague := VAGUE.search(requirement.text):
             yield Finding("R14", requirement.id, f"vague word {vague[0]!r} in the text")
+
+
+def _margins(trace: Trace) -> Iterator[Finding]:
+    """R12: a threshold lies well between what a healthy product shows and the defect that it must catch."""
+    unsaid = 0
+    for requirement in trace.live():
+        stated = requirement.acceptance
+        if requirement.type != "performance" or "threshold" not in stated:
+            continue
+        if not {"healthy", "defect"} <= stated.keys():
+            unsaid += 1
+            continue
+        low, high = sorted((stated["healthy"], stated["defect"]))
+        right = (low == stated["healthy"]) == (stated["operator"] in ("<", "<="))
+        if not right or not low * MARGIN <= stated["threshold"] <= high / MARGIN:
+            message = f"the threshold {stated['threshold']} is not {MARGIN} times away from {low} and from {high}"
+            yield Finding("R12", requirement.id, message, "warning")
+    if unsaid:
+        message = f"{unsaid} performance requirements do not say what is healthy and which defect they catch"
+        yield Finding("R12", "margins", message, "warning")
 
 
 def _quotes(root: Path, trace: Trace) -> Iterator[Finding]:

@@ -100,7 +100,7 @@ def requirements() -> list[dict[str, Any]]:
     serialization = ("Functional/Serialization", "saving and loading models")
     gpu = ("Functional/GPU support", "support for CUDA-enabled GPUs")
     speed = ("Performance/Speed", "fast execution times")
-    limit = {"metric": "ratio", "operator": "<=", "threshold": 1.5, "unit": "1"}
+    limit = {"metric": "ratio", "operator": "<=", "threshold": 1.5, "unit": "1", "healthy": 1.0, "defect": 2.0}
     return [
         requirement("REQ-F-SER-001", *serialization, tests=["tests/test_all.py::test_it_adds"]),
         requirement(

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.validation.project import Project, requirement, requirements
+from validation.findings import errors
 from validation.schemas import schema
 from validation.strict_yaml import dump_yaml, load_yaml
 from validation.trace import fingerprint
@@ -83,6 +84,52 @@ def test_a_performance_requirement_needs_a_threshold(project: Project):
     )
     assert found(project, changed) == [
         "error   R09  REQ-P-SPD-001: a performance requirement needs metric, operator, threshold and unit"
+    ]
+
+
+LIMIT = {"metric": "ratio", "operator": "<=", "threshold": 1.5, "unit": "1"}
+
+
+def speed(**acceptance: object) -> dict[str, object]:
+    return requirement(
+        "REQ-P-SPD-001",
+        "Performance/Speed",
+        "fast execution times",
+        acceptance={**LIMIT, **acceptance},
+        unverified={"reason": "Not yet."},
+    )
+
+
+@breaches
+@pytest.mark.parametrize(
+    "far", [{"healthy": 1.15, "defect": 1.95}, {"operator": ">=", "healthy": 1.95, "defect": 1.15}], ids=["<=", ">="]
+)
+def test_a_threshold_far_from_health_and_defect_is_no_finding(project: Project, far):
+    assert found(project, speed(**far)) == []
+
+
+@breaches
+@pytest.mark.parametrize(
+    "near",
+    [
+        {"healthy": 1.16, "defect": 1.95},
+        {"healthy": 1.15, "defect": 1.94},
+        {"healthy": 1.95, "defect": 1.15},
+        {"operator": ">=", "healthy": 1.15, "defect": 1.95},
+    ],
+    ids=["healthy too near", "defect too near", "exchanged", "exchanged for >="],
+)
+def test_a_threshold_near_health_or_defect_is_an_open_point(project: Project, near):
+    low, high = sorted((near["healthy"], near["defect"]))
+    assert found(project, speed(**near)) == [
+        f"warning R12  REQ-P-SPD-001: the threshold 1.5 is not 1.3 times away from {low} and from {high}"
+    ]
+
+
+@breaches
+def test_a_threshold_without_health_and_defect_is_an_open_point(project: Project):
+    assert found(project, speed()) == [
+        "warning R12  margins: 1 performance requirements do not say what is healthy and which defect they catch"
     ]
 
 
@@ -179,7 +226,7 @@ def test_every_object_of_the_schemas_is_closed(name):
 def test_an_edited_threshold_text_or_need_is_found(project: Project, old, new):
     assert trace_findings(project.root) == []
     project.edit("requirements_trace.yaml", old, new)
-    finding = trace_findings(project.root)[0]
+    finding = errors(trace_findings(project.root))[0]
     assert finding.rule == "R17"
     assert "were changed since the last review" in finding.message
 
@@ -190,7 +237,7 @@ def test_a_fingerprint_made_anew_by_hand_lacks_its_history(project: Project):
     data["requirements"][2]["acceptance"]["threshold"] = 15
     data["requirements"][2]["fingerprint"] = fingerprint(data["requirements"][2])
     project.write("requirements_trace.yaml", dump_yaml(data))
-    assert [str(finding) for finding in trace_findings(project.root)] == [
+    assert [str(finding) for finding in errors(trace_findings(project.root))] == [
         "error   R11  REQ-P-SPD-001: the recorded fingerprint has no entry in the history"
     ]
 
