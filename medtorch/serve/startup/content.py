@@ -21,14 +21,17 @@ CHUNK_BYTES = 1 << 20
 
 
 def mounted(table: Path = MOUNTS) -> frozenset[str]:
-    """Where something is mounted into this file system, without the leading slash: it is no part of the image.
+    """Names at the top of the file system where something is mounted (trust.json, data): they are no part of the image.
 
-    What is mounted over a file of the image hides that file, which is then missing from the content.
+    What is mounted deeper counts as the image's own, and so does a hidden name: a file mounted among the installed
+    packages or the system's settings would run code that nobody validated. What is mounted over the image's files hides
+    them, and they are missed.
 
     Source    proc(5): the fifth field; blanks in paths are written in octal
     """
     places = (line.split(" ")[4] for line in table.read_text(encoding="utf-8", errors="surrogateescape").splitlines())
-    return frozenset(re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), place).strip("/") for place in places)
+    names = (re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), place)[1:] for place in places)
+    return frozenset(name for name in names if name and "/" not in name and not name.startswith("."))
 
 
 def content_lines(root: Path, mounts: frozenset[str] = frozenset()) -> dict[str, str]:

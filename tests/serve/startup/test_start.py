@@ -41,21 +41,34 @@ def test_the_measure_taken_inside_is_the_one_the_validation_takes(place):
 
 def test_what_is_mounted_is_no_part_of_the_image_but_hides_what_lies_under_it(place, tmp_path):
     (place.root / "trust.json").write_text("given at the start")
-    table = tmp_path / "mountinfo"
-    head = "36 35 98:0 / "
-    table.write_text(
-        f"{head}/ rw - overlay o rw\n{head}/trust.json ro - ext4 e rw\n{head}/my\\040images rw - ext4 e rw\n"
-    )
-    mounts = mounted(table)
-    assert mounts == {"", "trust.json", "my images"}
+    mounts = mounted(mount_table(tmp_path, "/", "/trust.json", "/my\\040images"))
+    assert mounts == {"trust.json", "my images"}
     assert content_sha256(content_lines(place.root, mounts)) == place.report["core"]["content"]["sha256"]
     assert content_sha256(content_lines(place.root)) != place.report["core"]["content"]["sha256"]
-    hidden = content_lines(place.root, mounts | {"opt/service/code.py"})
+    hidden = content_lines(place.root, mounts | {"opt"})
     assert content_sha256(hidden) != place.report["core"]["content"]["sha256"]
 
 
+@pytest.mark.parametrize("name", ["opt/service/more.pth", "etc/ld.so.preload", ".local/more.pth"])
+def test_code_that_is_mounted_into_the_image_is_found(place, tmp_path, name):
+    added = place.root / name
+    added.parent.mkdir(parents=True, exist_ok=True)
+    added.write_text("import os")
+    mounts = mounted(mount_table(tmp_path, "/", f"/{name}", "/.local"))
+    assert mounts == frozenset()
+    assert name in content_lines(place.root, mounts)
+    assert content_sha256(content_lines(place.root, mounts)) != place.report["core"]["content"]["sha256"]
+
+
+def mount_table(folder, *places):
+    """As proc(5) writes it."""
+    table = folder / "mountinfo"
+    table.write_text("".join(f"36 35 98:0 / {place} ro - ext4 e rw\n" for place in places))
+    return table
+
+
 def test_the_table_of_this_system_is_read():
-    assert {"", "proc"} <= mounted()
+    assert "proc" in mounted()
 
 
 def edit_code(place):
