@@ -130,7 +130,11 @@ class ConvKernels(KernelFamily):
         """Add each window's share to the places it saw."""
         n, count, kernel, channels = dy.shape[0], dy.shape[2:], weight.shape[2:], weight.shape[1]
         spans = [(c - 1) * s + reach(k, d) for c, s, k, d in zip(count, stride, kernel, dilation, strict=True)]
-        whole = tuple(max(span, b + z, 0) for span, (b, _), z in zip(spans, padding, size, strict=True))
+        lead = tuple(max(-before, 0) for before, _ in padding)  # places that negative padding keeps from every window
+        starts = tuple(before + shift for (before, _), shift in zip(padding, lead, strict=True))
+        whole = tuple(
+            max(shift + span, start + z, 0) for shift, span, start, z in zip(lead, spans, starts, size, strict=True)
+        )
         dx = self.xp.zeros((n, groups, channels, *whole), dy.dtype)
         taps = channels * math.prod(kernel)
         matrix = weight.reshape(groups, -1, taps).swapaxes(1, 2)
@@ -140,9 +144,10 @@ class ConvKernels(KernelFamily):
             columns = self.xp.matmul(matrix, part.reshape(groups, grouped.shape[2], math.prod(part.shape[2:])))
             columns = columns.reshape(groups, channels, math.prod(kernel), *part.shape[2:])
             for place, offset in enumerate(offsets(kernel, dilation)):
+                shifted = tuple(o + shift for o, shift in zip(offset, lead, strict=True))
                 share = self.xp.moveaxis(columns[:, :, place], 2, 0)
-                dx[(block[0], slice(None), slice(None), *tap(offset, block[1:], stride))] += share
-        inner = tuple(slice(b, b + z) for (b, _), z in zip(padding, size, strict=True))
+                dx[(block[0], slice(None), slice(None), *tap(shifted, block[1:], stride))] += share
+        inner = tuple(slice(start, start + z) for start, z in zip(starts, size, strict=True))
         return self.xp.ascontiguousarray(dx.reshape(n, groups * channels, *whole)[(slice(None), slice(None), *inner)])
 
 
