@@ -1,6 +1,7 @@
 """What parent and workers say to each other: one JSON object a line, a command and then its answer.
 
-{"do": "load"}                           ->  {"version", "about", "load_seconds"} and the outputs in a file; or
+{"do": "load"}                           ->  {"version", "about", "load_seconds"}, {"multiply_adds"} where they are
+                                             known, and the outputs in a file; or
                                              {"absent": reason} where the candidate is not installed,
                                              {"failed": reason} where it is and cannot do it
 {"do": "time", "seconds": s, "least": n, "clock": c} ->  {"samples": [seconds, ...]}  after a warm-up

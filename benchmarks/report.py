@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from benchmarks import goals
+from benchmarks import goals, least
 from benchmarks.numbers import geometric_mean, summary
 from benchmarks.peers import is_ours
 from benchmarks.workloads import INFERENCE, TRAINING
@@ -15,7 +15,9 @@ Result = Mapping[str, Any]
 
 def markdown(result: Result) -> str:
     """Goals first, then every table."""
-    return "\n".join([*_head(result), *_goals(result), *_cells(result), *_kernels(result), *_start(result), ""])
+    return "\n".join(
+        [*_head(result), *_goals(result), *_cells(result), *_least(result), *_kernels(result), *_start(result), ""]
+    )
 
 
 def _head(result: Result) -> Iterator[str]:
@@ -136,6 +138,28 @@ def _reasons(cells: list[goals.Cell]) -> Iterator[str]:
         yield f"- {text} ({', '.join(where)})"
     if said:
         yield ""
+
+
+def _least(result: Result) -> Iterator[str]:
+    rows = least.rows(result)
+    if not rows:
+        return
+    yield "## What is left"
+    yield ""
+    yield "The least time is that of the multiply-adds of a compiled model's products, as the algorithms in force leave"
+    yield "them, at the roof of this run (see Kernels), as if nothing else were to be done and memory cost nothing."
+    yield "Best peer / least is how far ahead of the best peer a program at that roof would be."
+    yield ""
+    yield "| | G multiply-adds by definition | left to do | least ms | least / medtorch compiled | best peer / least |"
+    yield "|---|---|---|---|---|---|"
+    for row in rows:
+        ahead = "-" if row.ahead is None else f"{row.ahead:.2f}"
+        counts = f"{row.plain / 1e9:.2f} | {row.chosen / 1e9:.2f}"
+        yield f"| {row.name} | {counts} | {_short(row.seconds * 1000)} | {row.share:.0%} | {ahead} |"
+    aheads = [row.ahead for row in rows if row.ahead is not None]
+    most = f"{geometric_mean(aheads):.2f}" if aheads else "-"
+    yield f"| geometric mean | - | - | - | {geometric_mean([row.share for row in rows]):.0%} | {most} |"
+    yield ""
 
 
 def _kernels(result: Result) -> Iterator[str]:

@@ -48,7 +48,9 @@ class _Server:
             return {"failed": f"{type(error).__name__}: {error}"[:2000]}
         seconds = time.perf_counter() - started
         output_file(self.job.folder, self.peer, outputs)
-        return {"version": self.run.version, "about": self.run.about, "load_seconds": seconds}
+        told = {"version": self.run.version, "about": self.run.about, "load_seconds": seconds}
+        counted = self.run.multiply_adds
+        return told if counted is None else {**told, "multiply_adds": dict(counted)}
 
     def _time(self, seconds: float, least: int, clock: str = "wall") -> dict[str, Any]:
         if self.run is None:

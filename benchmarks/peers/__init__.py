@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,12 +41,16 @@ class Job:
 
 @dataclass(frozen=True)
 class Run:
-    """A loaded candidate: `once` is what is timed, `outputs` its answer as arrays."""
+    """A loaded candidate: `once` is what is timed, `outputs` its answer as arrays.
+
+    `multiply_adds` are those of its products, "plain" by definition and "chosen" as it does them, where it tells them.
+    """
 
     once: Callable[[], Any]
     outputs: Callable[[], Sequence[np.ndarray]]
     version: str
     about: str = ""
+    multiply_adds: Mapping[str, int] | None = None
 
 
 INFERENCE = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import medtorch
@@ -25,7 +26,8 @@ def compiled_fast(job: Job) -> Run:
 def _compiled(job: Job, about: str, algorithms: str | None = None) -> Run:
     """The compiled model alone, as runtimes that read a file have it: the module gives its memory up."""
     x = medtorch.from_numpy(job.input())
-    return _run(medtorch.compile(_model(job, assign=True), x, algorithms=algorithms, release=True), job, about)
+    model = medtorch.compile(_model(job, assign=True), x, algorithms=algorithms, release=True)
+    return replace(_run(model, job, about), multiply_adds=model.stats()["plan"]["multiply_adds"])
 
 
 def _run(model: Any, job: Job, about: str) -> Run:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks import goals, page
+from benchmarks import goals, least, page, report
 
 pytestmark = pytest.mark.requirement("REQ-P-SPD-020")
 
@@ -72,6 +72,34 @@ def test_the_import_has_sixty_milliseconds(over, met):
 )
 def test_a_wheel_counts_with_its_native_kernels(wheel, met):
     assert told(wheel=wheel)["size of the wheel"].met is met
+
+
+ROOF = {"roof": [{"flops": f, "bytes": {"1048576": 1e9}} for f in (1e9, 2e9, 8e9)], "rows": []}
+
+
+def counted(one, **multiply_adds):
+    ours = {**one["candidates"][goals.COMPILED], "multiply_adds": multiply_adds}
+    return {**one, "candidates": {**one["candidates"], goals.COMPILED: ours}}
+
+
+def test_the_least_time_is_that_of_the_arithmetic_left_at_the_roof():
+    # 2 * 2.75e9 operations at 2e9 a second are half of the median of (1, 10); the best peer's is twice ours.
+    (found,) = least.rows({"inference": [counted(CELLS[0], plain=9 * 10**9, chosen=2_750_000_000)], "kernels": ROOF})
+    assert found == least.Least("a", 9 * 10**9, 2_750_000_000, 2.75, 0.5, 4.0)
+
+
+def test_without_a_roof_or_a_count_no_least_time_is_told():
+    one = counted(CELLS[0], plain=1, chosen=1)
+    assert least.rows({"inference": [one], "kernels": {"absent": "no compiler"}}) == []
+    assert least.rows({"inference": [one]}) == []
+    assert least.rows({"inference": CELLS, "kernels": ROOF}) == []
+
+
+def test_the_table_of_least_times_ends_with_its_means():
+    cells = [counted(CELLS[0], plain=9 * 10**9, chosen=2_750_000_000), counted(cell("b", ours=1.0), plain=1, chosen=1)]
+    lines = list(report._least({"inference": cells, "kernels": ROOF}))
+    assert "| a | 9.00 | 2.75 | 2750 | 50% | 4.00 |" in lines
+    assert lines[-2].endswith("| 4.00 |")
 
 
 @pytest.mark.needs("package:matplotlib")

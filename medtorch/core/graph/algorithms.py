@@ -9,14 +9,12 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any
 
-from medtorch.core.algorithms import cpu_algorithms, get_cpu_algorithms
-from medtorch.core.dtypes import float32
+from medtorch.core.algorithms import cpu_algorithms
 from medtorch.core.graph.accuracy import largest_gap
+from medtorch.core.graph.arithmetic import conv_algorithm
 from medtorch.core.graph.ir import Graph
-from medtorch.core.graph.ops import ConvFused
 from medtorch.core.graph.probe import probe
 from medtorch.core.kernels import Kernels
-from medtorch.core.ops.conv import Conv
 
 Array = Any
 
@@ -32,15 +30,8 @@ class Algorithms:
 
 def chosen_algorithms(graph: Graph, kernels: Kernels, arrays: list[Array], answers: tuple[Array, ...]) -> Algorithms:
     """What the choice in force means for `graph`, which answers `answers` for `arrays`."""
-    allowed, counts = get_cpu_algorithms(), Counter[str]()
-    for node in graph.nodes:
-        op = node.op
-        given = [graph.specs[value] for value in node.inputs[:2] if value is not None]
-        if isinstance(op, (Conv, ConvFused)) and len(given) == 2:
-            x, weight = given
-            geometry = (op.stride, op.padding, op.dilation, op.groups)
-            name = kernels.conv_algorithm(x.shape, weight.shape, *geometry, allowed)
-            counts[name if x.dtype is float32 else "direct"] += 1
+    names = (conv_algorithm(graph, node, kernels) for node in graph.nodes)
+    counts = Counter(name for name in names if name is not None)
     if set(counts) <= {"direct"}:
         return Algorithms(dict(counts), 0.0)
     # What is packed of the constants for this one pass is not kept.

@@ -96,6 +96,8 @@ class Compiled:
         """What was fused, folded and removed, which kernels run, how much memory that takes; newest plan in full."""
         with self._lock:
             plans = [(key, plan) for key, plan in reversed(self._plans.items())]
+        with cpu_algorithms(self._algorithms):
+            described = describe_plans(plans)
         return {
             "rewrites": self.rewrites,
             "algorithms": self._algorithms,
@@ -106,7 +108,7 @@ class Compiled:
             "constants": len(self._pool),
             "constants_bytes": self._pool.bytes(),
             "released": self._released,
-            **describe_plans(plans),
+            **described,
         }
 
     def __repr__(self) -> str:

@@ -6,9 +6,11 @@ Requires  REQ-F-CMP-007
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import asdict
 from typing import Any
 
 from medtorch.core.graph.accuracy import FACTORS
+from medtorch.core.graph.arithmetic import multiply_adds
 from medtorch.core.graph.plan import Plan, kernel_names
 
 
@@ -36,6 +38,7 @@ def _in_full(plan: Plan) -> dict[str, Any]:
         "values_bytes": program.values_bytes,
         "workspaces": program.workspaces,
         "convolutions": dict(plan.algorithms.convolutions),
+        "multiply_adds": asdict(multiply_adds(program.graph, program.kernels)),
         "accuracy": _accuracy(plan),
     }
 
