@@ -3,6 +3,7 @@
 #pragma once
 
 #include "../parallel.hpp"
+#include "helping.hpp"
 #include "product.hpp"
 #include "slots.hpp"
 
@@ -31,9 +32,10 @@ struct Dense {
       : matrices(matrices_), rows(rows_), outputs(outputs_), blocks(blocks_), panels(panels_of(outputs)) {
     const Index row = most<Index>(1, blocks.count * blocks.width), weights = outputs * blocks.terms;
     by_panels = weights > (1 << 15) && matrices * rows < 4 * product_rows * threads && panels > 1;
-    // Copied rows stay in half of a second-level cache; every thread gets several chunks where there is work for that.
-    const Index fits = most<Index>(product_rows, (Index{1} << (by_panels ? 20 : 16)) / row);
-    const Index each = weights > (1 << 17) ? 2 : 4;
+    // Copied rows stay in half of a second-level cache, or in a quarter where all weights stay beside them.
+    const bool many = weights > (1 << 17);
+    const Index fits = most<Index>(product_rows, (by_panels ? Index{1} << 20 : many ? Index{1} << 17 : Index{1} << 16) / row);
+    const Index each = many ? 1 : 4;
     const Index wanted = by_panels ? 1 : most<Index>(1, least(divide_up(each * threads, most<Index>(1, matrices)), (rows * weights) >> 19));
     chunk = most<Index>(1, least(fits, divide_up(rows, wanted)));
     if (chunk > product_rows) chunk = round_up(chunk, product_rows);
@@ -94,16 +96,16 @@ void run_dense(const Dense& d, const Copy& copy, const End& ending, const Packed
     multiply_chunk(d, p, count, left, at, w, memory, ending(matrix, number, p));
   };
   if (!d.by_panels) {
-    Slots slots(scratch, d.left() + d.places() + own, threads);
-    parallel(d.matrices * d.chunks, 1, [&](Index begin, Index end) {
-      const Slot slot(slots);
-      Index* at = reinterpret_cast<Index*>(slot.data + d.left());
-      for (Index i = begin; i < end; ++i) {
-        const Index matrix = i / d.chunks, row = i % d.chunks * d.chunk, count = least(d.chunk, d.rows - row);
-        copy(matrix, row, count, Index{0}, slot.data, at);
-        for (Index number = 0; number < d.panels; ++number) run_panel(matrix, number, count, slot.data, at, slot.data + d.left() + d.places());
-      }
-    });
+    const Index size = d.left() + d.places() + own;
+    const auto places = [&](Index seat) { return reinterpret_cast<Index*>(scratch + seat * size + d.left()); };
+    const auto first_row = [&](Index piece) { return piece % d.chunks * d.chunk; };
+    const auto count = [&](Index piece) { return least(d.chunk, d.rows - first_row(piece)); };
+    share_out(
+        d.matrices * d.chunks, d.panels, threads,
+        [&](Index seat, Index piece) { copy(piece / d.chunks, first_row(piece), count(piece), Index{0}, scratch + seat * size, places(seat)); },
+        [&](Index seat, Index owner, Index piece, Index number) {
+          run_panel(piece / d.chunks, number, count(piece), scratch + owner * size, places(owner), scratch + seat * size + d.left() + d.places());
+        });
     return;
   }
   Index* at = reinterpret_cast<Index*>(scratch + d.left());
