@@ -91,6 +91,23 @@ def test_a_part_that_numpy_writes_is_not_taken_for_a_job():
     same_bits(filled, image((2, 3, 3)))
 
 
+@pytest.mark.parametrize("mode", ["constant", "reflect", "replicate", "circular"])
+def test_pads_are_native_jobs(mode):
+    compiled = same_bits(lambda x: F.pad(x * 2, (1, 2, 0, 3), mode) + 1, image((2, 3, 5, 6)))
+    assert plan_of(compiled)["python_steps"] == {}
+
+
+@pytest.mark.parametrize("mode", ["nearest", "bilinear"])
+def test_a_part_of_a_concatenation_is_resized_by_native_jobs(mode):
+    def resized(x):
+        first = (x * 2).contiguous(memory_format=medtorch.channels_last)
+        y = medtorch.cat([first, first + 1], 1)
+        return F.interpolate(y[:, :3], scale_factor=2, mode=mode) + 1
+
+    compiled = same_bits(resized, image((2, 3, 5, 6)))
+    assert plan_of(compiled)["python_steps"] == {}
+
+
 def test_whole_numbers_and_doubles_run_from_python_within_the_plan():
     compiled = medtorch.compile(lambda x, n: (x.double() * 2).float() + n * 3, image((4,)), medtorch.arange(4))
     x = image((4,), seed=3)

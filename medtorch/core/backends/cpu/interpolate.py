@@ -42,8 +42,15 @@ class InterpolateKernels(NativeFamily, ReferenceInterpolateKernels):
     def _along_all(self, x: Array, tables: tuple[Table, ...]) -> Array:
         for axis in reversed(range(len(tables))):
             y = self.set.weighted_sum(x, 2 + axis, *tables[axis])
-            x = self.set.weighted_sum(np.array(x, order="C"), 2 + axis, *tables[axis]) if y is None else y
+            x = self.set.weighted_sum(self._without_gaps(x), 2 + axis, *tables[axis]) if y is None else y
         return x
+
+    def _without_gaps(self, x: Array) -> Array:
+        """A copy that lies in memory in the order that x does."""
+        out = self.new_in_order(x.shape, tuple(sorted(range(x.ndim), key=lambda d: (-abs(x.strides[d]), d))))
+        if not self.set.copy_into(x, out):
+            out[...] = x
+        return out
 
 
 @functools.lru_cache(maxsize=64)

@@ -21,7 +21,7 @@ from medtorch.core.windows import Pads
 
 
 class LayoutKernels(NativeFamily, ReferenceLayoutKernels, ReferencePadKernels):
-    """Copies, concatenation, constant pads."""
+    """Copies, concatenation, pads."""
 
     def copy(self, x: Array, memory_format: str) -> Array:
         if x.dtype != FLOAT32 or not x.size:
@@ -73,11 +73,55 @@ class LayoutKernels(NativeFamily, ReferenceLayoutKernels, ReferencePadKernels):
         if x.dtype != FLOAT32 or not x.size or min(shape, default=0) <= 0:
             return super().pad_constant(x, pads, value)
         out = self.new_in_order(shape, _order_of_parts(x))
-        out[...] = value
         source = tuple(slice(max(-b, 0), n - max(-a, 0)) for n, (b, a) in zip(sizes, pads, strict=True))
         target = tuple(slice(max(b, 0), n + b + min(a, 0)) for n, (b, a) in zip(sizes, pads, strict=True))
         self.copy_into(x[(..., *source)], out[(..., *target)])
+        for nr, (before, after) in enumerate(pads):  # around what was copied, dim by dim
+            around = (..., *target[:nr]), (slice(None),) * (len(pads) - nr - 1)
+            for end in _ends(shape[lead + nr], before, after):
+                part = out[(*around[0], end, *around[1])]
+                if not self.set.fill_into(part, value):
+                    part[...] = value
         return out
+
+    def pad_by_index(self, x: Array, mode: str, pads: Pads) -> Array:
+        if x.dtype != FLOAT32 or not x.size or min((n for pair in pads for n in pair), default=0) < 0:
+            return super().pad_by_index(x, mode, pads)
+        for dim, (before, after) in enumerate(pads, x.ndim - len(pads)):
+            if before or after:
+                x = self._extended(x, mode, dim, before, after)
+        return x
+
+    def _extended(self, x: Array, mode: str, dim: int, before: int, after: int) -> Array:
+        """x with its own elements before and after it along one dim."""
+        n = x.shape[dim]
+        shape = (*x.shape[:dim], before + n + after, *x.shape[dim + 1 :])
+        out = self.new_in_order(shape, _order_of_parts(x))
+        lead = (slice(None),) * dim
+        self.copy_into(x, out[(*lead, slice(before, before + n))])
+        first, last = _own_ends(mode, n, before, after)
+        if before:
+            part = out[(*lead, slice(0, before))]
+            self.copy_into(np.broadcast_to(x[(*lead, first)], part.shape), part)
+        if after:
+            part = out[(*lead, slice(before + n, None))]
+            self.copy_into(np.broadcast_to(x[(*lead, last)], part.shape), part)
+        return out
+
+
+def _ends(size: int, before: int, after: int) -> list[slice]:
+    """What lies before and after along a dim of `size`; nothing where something is cut away."""
+    found = [slice(0, before)] if before > 0 else []
+    return [*found, slice(size - after, size)] if after > 0 else found
+
+
+def _own_ends(mode: str, n: int, before: int, after: int) -> tuple[slice, slice]:
+    """Which of `n` elements stand before them and after them; one that stands for all where edges are repeated."""
+    if mode == "replicate":
+        return slice(0, 1), slice(n - 1, n)
+    if mode == "circular":
+        return slice(n - before, n), slice(0, after)
+    return slice(before, 0, -1), slice(n - 2, None if n - 2 - after < 0 else n - 2 - after, -1)
 
 
 def _order(x: Array) -> Shape:

@@ -56,6 +56,16 @@ CASES = {
     "depthwise with more than 64 taps": case(4, 4, (6, 6, 6), 5, 1, 2, 1, 4),
     "multiplier": case(6, 18, (6, 7), 3, 1, 1, 1, 6),
     "groups, dilated": case(24, 12, (10, 11), 3, 1, 2, 2, 4),
+    "groups of four": case(44, 44, (9, 21), 3, 1, 1, 1, 11),
+    "groups of eight, strided": case(40, 40, (11, 13), 3, 2, 1, 1, 5),
+    "groups of 16, three blocks": case(48, 48, (7, 17), 3, 1, 1, 1, 3),
+    "groups of two, 5x5, dilated": case(18, 18, (12, 10), 5, 1, 4, 2, 9),
+    "groups with more outputs": case(10, 40, (6, 19), (3, 5), (2, 3), (1, 2), 1, 5),
+    "groups of a volume": case(24, 24, (4, 5, 9), 3, (2, 1, 2), 1, 1, 6),
+    "groups in one dim": case(32, 32, (50,), 7, 1, 3, 1, 4),
+    "groups of 1x1": case(48, 64, (5, 9), 1, 1, 0, 1, 4),
+    "groups, cropped": Case(16, 16, (6, 12), (3, 3), (1, 1), ((-1, 1), (0, -2)), (1, 1), 4),
+    "groups, wide padding": case(8, 8, (2, 3), 3, 1, 6, 2, 2),
     "dilated, strided": case(6, 10, (13, 12), 3, (2, 3), (2, 4), (3, 2)),
     "3d": case(6, 10, (5, 6, 7), 3, (2, 1, 2), 1, (1, 2, 1), 2),
     "3d even": case(3, 8, (4, 4, 5), 2, 2, 0),
@@ -142,8 +152,36 @@ def test_an_image_does_not_depend_on_its_neighbours(widest, rng, shape):
             assert same_bits(dx[one], alone[1])
 
 
+GROUPED = [c for name, c in CASES.items() if name.startswith("groups")]
+
+
+@pytest.mark.parametrize("grouped", GROUPED, ids=str)
+@pytest.mark.parametrize("activation", ["none", "silu"])
+def test_groups_together_have_the_bits_of_each_group_alone(sets, rng, grouped, activation):
+    x, weight, bias, residual = arrays(rng, grouped)
+    places, end = (grouped.stride, grouped.padding, grouped.dilation), (activation, 0.0, None)
+    inputs, outputs = grouped.inputs // grouped.groups, grouped.outputs // grouped.groups
+    for kernels in sets:
+        together = kernels.conv_fused(x, weight, bias, residual, *places, grouped.groups, *end)
+        for group in range(grouped.groups):
+            ins, outs = (slice(n * group, n * (group + 1)) for n in (inputs, outputs))
+            with medtorch.cpu_algorithms("direct"):
+                alone = kernels.conv_fused(x[:, ins], weight[outs], bias[outs], residual[:, outs], *places, 1, *end)
+            assert same_bits(together[:, outs], alone)
+
+
+def test_an_infinity_spoils_its_own_group_alone(sets, rng):
+    x, weight = numbers(rng, 1, 32, 6, 9), numbers(rng, 32, 4, 3, 3)
+    x[0, 6, 2, 3], weight[21, 1, 0, 2] = np.inf, np.nan
+    for kernels in sets:
+        y = kernels.conv(x, weight, None, (1, 1), ((1, 1), (1, 1)), (1, 1), 8)
+        spoilt = ~np.isfinite(y).all((0, 2, 3))
+        assert np.flatnonzero(spoilt).tolist() == [4, 5, 6, 7, 21]
+
+
 # Large enough for several pieces of work.
 BUSY = [
+    case(128, 128, (40, 41), 3, 1, 1, 1, 32),
     case(64, 96, (40, 41), 3, 1, 1),
     case(256, 300, (9, 9), 3, 1, 1),
     case(128, 512, (20, 20), 1),

@@ -78,6 +78,32 @@ def test_parts_are_put_together_in_the_order_of_memory_of_the_largest(sets, rng,
         assert found.strides == channels_last(expected).strides
 
 
+@pytest.mark.parametrize("mode", ["reflect", "replicate", "circular"])
+@pytest.mark.parametrize("pads", [((1, 2), (3, 0)), ((0, 0), (0, 4)), ((5, 6), (1, 1))])
+def test_a_border_of_the_arrays_own_elements_is_put_around(sets, rng, mode, pads):
+    x = numbers(rng, 2, 3, 7, 9)
+    x[:, :, 0, 0] = -0.0
+    border = [(0, 0), (0, 0), *pads]
+    expected = np.pad(x, border, mode={"replicate": "edge", "circular": "wrap"}.get(mode, mode))
+    for kernels in sets:
+        for laid in layouts(x).values():
+            assert same_bits(kernels.pad_by_index(laid, mode, pads), expected)
+        assert kernels.pad_by_index(channels_last(x), mode, pads).strides == channels_last(expected).strides
+
+
+def test_what_is_filled_with_one_number_may_have_gaps(sets, rng):
+    for kernels in sets:
+        for name, out in layouts(numbers(rng, 5, 40, 37)).items():
+            aside = out[1:4, 3:, ::2]
+            expected = np.array(out)
+            expected[1:4, 3:, ::2] = -2.5
+            if kernels.set.fill_into(aside, -2.5):
+                assert same_bits(np.array(out), expected), name
+            else:
+                assert name in ("backwards", "a field of records")
+        assert not kernels.set.fill_into(np.zeros((3, 4)), 1.0)
+
+
 @pytest.mark.parametrize("pads", [((1, 2), (3, 0)), ((-2, 4), (0, -3)), ((0, 0), (0, 0))])
 def test_a_constant_border_is_put_around(sets, rng, pads):
     x = numbers(rng, 2, 24, 13, 17)

@@ -119,6 +119,12 @@ bool wastes_tiles(const ConvShape& s) noexcept {
   return 16 * tiles_of(s, 2) * 4 > s.products(1) * s.products(2) * 3;
 }
 
+// Groups whose outputs fill a vector of 16 or a part of it: their sums have blocks of whole rows of the kernel.
+bool has_small_groups(const ConvShape& s) noexcept {
+  const bool parts = s.groups > 1 && s.outputs > 0 && 16 % s.outputs == 0 && s.inputs > 0 && s.inputs <= s.outputs;
+  return parts && s.kernel[2] * s.inputs <= 64 && s.taps() > 0 && s.kernel[0] * s.kernel[1] <= 64;
+}
+
 // Floats from the first result to the last, of all images.
 Index extent(const ConvShape& s) {
   Index last = (s.n - 1) * s.y_image + s.groups * s.outputs;
@@ -140,7 +146,8 @@ ConvAlgorithm conv_algorithm(const ConvShape& s, Algorithms allowed) noexcept {
 const ConvTable& conv_table(const KernelSet& set, const ConvShape& s, ConvAlgorithm algorithm) noexcept {
   if (algorithm == ConvAlgorithm::winograd2) return set->winograd2;
   if (algorithm == ConvAlgorithm::winograd4) return set->winograd4;
-  return s.inputs == 1 && s.outputs == 1 && s.groups > 1 ? set->depthwise : set->conv;
+  if (s.groups > 1 && s.inputs == 1 && s.outputs == 1) return set->depthwise;
+  return has_small_groups(s) ? set->grouped : set->conv;
 }
 
 void convolve(const KernelSet& set, const Convolution& given) {

@@ -36,6 +36,7 @@ struct Vec {
 struct IVec {
   __m512i v;
   static IVec set(std::int32_t x) noexcept { return {_mm512_set1_epi32(x)}; }
+  static IVec load(const std::int32_t* p) noexcept { return {_mm512_loadu_si512(p)}; }
 };
 
 inline Vec operator+(Vec a, Vec b) noexcept { return {_mm512_add_ps(a.v, b.v)}; }
@@ -61,6 +62,8 @@ inline IVec operator|(IVec a, IVec b) noexcept { return {_mm512_or_si512(a.v, b.
 inline IVec operator^(IVec a, IVec b) noexcept { return {_mm512_xor_si512(a.v, b.v)}; }
 template <int n> inline IVec shift_left(IVec a) noexcept { return {_mm512_slli_epi32(a.v, n)}; }
 template <int n> inline IVec shift_right(IVec a) noexcept { return {_mm512_srai_epi32(a.v, n)}; }  // keeps the sign
+// In each lane the number of that lane of `a` that `from` names.
+inline Vec spread(Vec a, IVec from) noexcept { return {_mm512_permutexvar_ps(from.v, a.v)}; }
 
 #elif defined(MEDTORCH_AVX2)
 
@@ -83,6 +86,7 @@ struct Vec {
 struct IVec {
   __m256i v;
   static IVec set(std::int32_t x) noexcept { return {_mm256_set1_epi32(x)}; }
+  static IVec load(const std::int32_t* p) noexcept { return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))}; }
 };
 
 inline Vec operator+(Vec a, Vec b) noexcept { return {_mm256_add_ps(a.v, b.v)}; }
@@ -108,6 +112,7 @@ inline IVec operator|(IVec a, IVec b) noexcept { return {_mm256_or_si256(a.v, b.
 inline IVec operator^(IVec a, IVec b) noexcept { return {_mm256_xor_si256(a.v, b.v)}; }
 template <int n> inline IVec shift_left(IVec a) noexcept { return {_mm256_slli_epi32(a.v, n)}; }
 template <int n> inline IVec shift_right(IVec a) noexcept { return {_mm256_srai_epi32(a.v, n)}; }
+inline Vec spread(Vec a, IVec from) noexcept { return {_mm256_permutevar8x32_ps(a.v, from.v)}; }
 
 #elif defined(MEDTORCH_NEON)
 
@@ -137,6 +142,7 @@ struct Vec {
 struct IVec {
   int32x4_t v;
   static IVec set(std::int32_t x) noexcept { return {vdupq_n_s32(x)}; }
+  static IVec load(const std::int32_t* p) noexcept { return {vld1q_s32(p)}; }
 };
 
 inline Vec operator+(Vec a, Vec b) noexcept { return {vaddq_f32(a.v, b.v)}; }
@@ -162,6 +168,10 @@ inline IVec operator|(IVec a, IVec b) noexcept { return {vorrq_s32(a.v, b.v)}; }
 inline IVec operator^(IVec a, IVec b) noexcept { return {veorq_s32(a.v, b.v)}; }
 template <int n> inline IVec shift_left(IVec a) noexcept { return {vshlq_n_s32(a.v, n)}; }
 template <int n> inline IVec shift_right(IVec a) noexcept { return {vshrq_n_s32(a.v, n)}; }
+inline Vec spread(Vec a, IVec from) noexcept {  // four bytes a lane
+  const uint32x4_t bytes = vmlaq_n_u32(vdupq_n_u32(0x03020100u), vreinterpretq_u32_s32(from.v), 0x04040404u);
+  return {vreinterpretq_f32_u8(vqtbl1q_u8(vreinterpretq_u8_f32(a.v), vreinterpretq_u8_u32(bytes)))};
+}
 
 #else  // scalar: one lane, the C library's exact fma
 
@@ -183,6 +193,7 @@ struct Vec {
 struct IVec {
   std::int32_t v;
   static IVec set(std::int32_t x) noexcept { return {x}; }
+  static IVec load(const std::int32_t* p) noexcept { return {*p}; }
 };
 
 inline Vec operator+(Vec a, Vec b) noexcept { return {a.v + b.v}; }
@@ -222,6 +233,7 @@ inline IVec operator|(IVec a, IVec b) noexcept { return {a.v | b.v}; }
 inline IVec operator^(IVec a, IVec b) noexcept { return {a.v ^ b.v}; }
 template <int n> inline IVec shift_left(IVec a) noexcept { return {wrap(unwrap(a) << n)}; }
 template <int n> inline IVec shift_right(IVec a) noexcept { return {a.v >> n}; }
+inline Vec spread(Vec a, IVec) noexcept { return a; }
 
 #endif
 

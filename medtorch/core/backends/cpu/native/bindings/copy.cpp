@@ -1,4 +1,4 @@
-// Copies between arrays of one shape and dtype.
+// Copies between arrays of one shape and dtype, and one number everywhere.
 #include <cstring>
 
 #include "../copies.hpp"
@@ -69,8 +69,44 @@ bool copy_into(const KernelSet& set, nb::handle x, nb::handle out) {
   return true;
 }
 
+// Accesses: out.
+struct FillCall {
+  KernelSet set;
+  Copy copy;
+  float value;
+  void operator()(char* const* at) const {
+    Copy c = copy;
+    c.to = at[0];
+    c.from = reinterpret_cast<const char*>(&value);
+    c.run(set->layout);
+  }
+};
+
+// One number everywhere in out, which may have gaps. False where out is not float32 or cannot be written: nothing is done then.
+bool fill_into(const KernelSet& set, nb::handle out, float value) {
+  const AnyBuffer to(out, PyBUF_STRIDES | PyBUF_FORMAT | PyBUF_WRITABLE);
+  if (!to) return false;
+  const Py_buffer& b = to.view;
+  if (b.format == nullptr || std::strcmp(b.format, "f") != 0 || reinterpret_cast<std::uintptr_t>(b.buf) % sizeof(float) != 0) return false;
+  Copy c{nullptr, static_cast<char*>(b.buf), b.ndim, b.itemsize, {}, {}, {}};
+  Index count = 1;
+  for (int d = 0; d < b.ndim; ++d) {
+    if (b.strides[d] < 0 || (b.strides[d] == 0 && b.shape[d] > 1)) return false;
+    c.size[d] = b.shape[d];
+    c.to_step[d] = b.strides[d];
+    count *= b.shape[d];
+  }
+  if (count == 0) return true;
+  c.prepare();
+  launch({touch(b, true)}, count >= (Index{1} << 13), FillCall{set, c, value});
+  return true;
+}
+
 }  // namespace
 
-void bind_copy(KernelSetClass& set) { set.def("copy_into", &copy_into, nb::arg("x"), nb::arg("out")); }
+void bind_copy(KernelSetClass& set) {
+  set.def("copy_into", &copy_into, nb::arg("x"), nb::arg("out"));
+  set.def("fill_into", &fill_into, nb::arg("out"), nb::arg("value"));
+}
 
 }  // namespace medtorch
