@@ -20,11 +20,13 @@ from medtorch.core.algorithms import cpu_algorithms, get_cpu_algorithms
 from medtorch.core.graph.arena import ALIGNMENT
 from medtorch.core.graph.description import Description
 from medtorch.core.graph.ir import Constant, Graph, Value
-from medtorch.core.graph.lifetimes import Layout
+from medtorch.core.graph.lifetimes import Planner
 from medtorch.core.graph.probe import Seen
 from medtorch.core.graph.recorder import memory_order
 from medtorch.core.graph.recording import span_of
 from medtorch.core.graph.settling import BLOCK, Jobs, Look, PythonStep, Settled, settle
+from medtorch.core.graph.slices import written_out
+from medtorch.core.graph.stretches import chosen_stretches
 from medtorch.core.kernels import Kernels
 from medtorch.errors import BackendError
 
@@ -57,6 +59,8 @@ class _Run:
 class NativeProgram:
     """A graph ready to run natively. Runs at the same time each take a workspace; it is kept for the next run.
 
+    `stretches` of it run for some images of the batch at a time; `graph` is told and saved as it was without them.
+
     `poison` fills memory that no step needs any more with 0xFF bytes (NaN) after each step, and all of it before a run.
     Constants that no step reads, as all of what they were needed for was packed, are let go unless `keep`: then `graph`
     has those alone that are left.
@@ -67,7 +71,6 @@ class NativeProgram:
         graph: Graph,
         kernels: Kernels,
         seen: Seen,
-        layout: Layout,
         *,
         poison: bool = False,
         keep: bool = False,
@@ -75,9 +78,12 @@ class NativeProgram:
         native = kernels.native
         if native is None:
             raise BackendError("a native program needs native kernels")
-        self.graph, self.kernels, self.layout, self._poison, self._native = graph, kernels, layout, poison, native
-        described = Description(graph, kernels, native, seen, layout)
-        self._settled = settle(graph, described)
+        self.graph, self.kernels, self._poison, self._native = graph, kernels, poison, native
+        self.stretches = chosen_stretches(graph, seen)
+        steps, shown = written_out(graph, seen, self.stretches)
+        self.layout = Planner(steps, shown, kernels.writes).plan()
+        described = Description(steps, kernels, native, shown, self.layout)
+        self._settled = settle(steps, described)
         self._program = native.program(described.recorder, self._settled.places, self._settled.sizes)
         if not keep:
             self.graph = replace(graph, constants=_still_read(graph, described, self._settled))

@@ -125,10 +125,10 @@ def planned_program(
     graph: Graph, kernels: Kernels, seen: Seen, place: device, *, poison: bool, keep: bool = False
 ) -> Program | NativeProgram:
     """The graph with its memory planned, for the kernels that run it. `keep`: with all of its constants."""
-    layout = Planner(graph, seen, kernels.writes if place.type == "cpu" else ()).plan()
     if kernels.native is None:
+        layout = Planner(graph, seen, kernels.writes if place.type == "cpu" else ()).plan()
         return Program(graph, kernels, seen, layout, poison=poison)
-    return NativeProgram(graph, kernels, seen, layout, poison=poison, keep=keep)
+    return NativeProgram(graph, kernels, seen, poison=poison, keep=keep)
 
 
 @contextmanager

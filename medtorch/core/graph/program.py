@@ -19,6 +19,7 @@ from medtorch.core.graph.ir import Graph, Node, Value
 from medtorch.core.graph.lifetimes import Layout
 from medtorch.core.graph.ops import Activated
 from medtorch.core.graph.probe import Seen, last_uses
+from medtorch.core.graph.stretches import Stretch
 from medtorch.core.kernels import Kernels
 from medtorch.core.ops.op import Op
 from medtorch.core.ops.shape import Cat
@@ -85,6 +86,11 @@ class Program:
     @property
     def jobs(self) -> int:
         return 0
+
+    @property
+    def stretches(self) -> tuple[Stretch, ...]:
+        """None: every step is for the whole batch."""
+        return ()
 
     @property
     def values_bytes(self) -> int:

@@ -30,6 +30,7 @@ def _in_full(plan: Plan) -> dict[str, Any]:
         "concatenated_in_place": len(program.layout.placed),
         "written_over": len(program.layout.over),
         "kernels": kernel_names(program.graph),
+        "slices": [{"first_step": s.first, "last_step": s.last - 1, "images": s.images} for s in program.stretches],
         "native_calls": program.native_calls,
         "native_jobs": program.jobs,
         "python_steps": dict(sorted(Counter(program.python_steps).items())),
