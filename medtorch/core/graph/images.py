@@ -93,7 +93,9 @@ def _elementwise(op: Any, shapes: Shapes) -> Parts:
     """What has no images is stretched over them."""
     given = [shape for shape in shapes if shape is not None]
     ndim = max(map(len, given))
-    rows = max((shape[0] for shape in given if len(shape) == ndim and shape), default=1)
+    if ndim == 0:
+        return None
+    rows = max(shape[0] for shape in given if len(shape) == ndim)
     return tuple(shape is not None and len(shape) == ndim and shape[0] == rows for shape in shapes)
 
 
@@ -131,7 +133,8 @@ def _pad(op: Pad, shapes: Shapes) -> Parts:
 
 def _stretched(op: Any, shapes: Shapes) -> Parts:
     """Not along images, and no dims before them."""
-    same = shapes[0] is not None and len(shapes[0]) == len(op.shape) and shapes[0][:1] == op.shape[:1]
+    x = shapes[0]
+    same = x is not None and 0 < len(x) == len(op.shape) and x[0] == op.shape[0]
     return (True,) if same and (not isinstance(op, Arrange) or op.order[0] == 0) else None
 
 

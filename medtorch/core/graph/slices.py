@@ -59,6 +59,7 @@ class _Slicer:
             for value in leaving:
                 parts[value].append(here[value])
         for value, slices in parts.items():
+            self._shares.pop(value, None)  # it has memory of its own now
             self._add(Node(Cat(0), tuple(slices), (value,)))
 
     def _slice(self, nodes: Sequence[Node], start: int, some: int) -> dict[Value, Value]:

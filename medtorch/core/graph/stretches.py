@@ -2,30 +2,37 @@
 
 A step for g of n images moves, beyond the nearest caches,
 
-    n a ramp(g a)        of the activations, a bytes for an image: none while g of them fit, all where they do not
+    n a ramp(g a) - h    of the activations, a bytes for an image: none while g of them fit, all where they do not, but
+                         for the h bytes that come while it computes
     ceil(n / g) (w + k)  of the weights, w bytes, again for each slice; k stands for what it costs to begin a step
     2 n v                of each value, v bytes for an image, that is made before the number of images changes and
                          used behind: it lies there for the whole batch
 
-ramp(x) goes from 0 at NEAR to 1 at NEAR + FAR. The stretches are those of the smallest sum. It follows from shapes
-alone, so that one file of plans is the same program everywhere; the numbers are those of docs/decisions/compile.md.
+ramp(x) goes from 0 at NEAR to 1 at NEAR + FAR bytes. The stretches are those of the smallest sum. It follows from
+shapes alone, so that one file of plans is the same program everywhere; docs/decisions/compile.md has the measurements.
 
 Requires  REQ-F-CMP-012
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import accumulate
 
 from medtorch.core.graph.images import Parts, taken_in_parts
 from medtorch.core.graph.ir import Graph, Node, Value
+from medtorch.core.graph.ops import ConvFused, LinearFused
 from medtorch.core.graph.probe import Seen, last_uses
+from medtorch.core.ops.conv import Conv
 from medtorch.core.ops.shape import Cat
 
 NEAR, FAR = 4 << 20, 20 << 20
-STEP = 256 << 10
-"""Bytes; of two cores of a server, their second-level caches and the third."""
+"""Bytes, of two cores of a server: what is near is in their own caches or has its share of the one that all have."""
+STEP = 128 << 10
+"""Bytes that are moved in the time that it takes to begin a step."""
+HIDING = 100
+"""Operations of a product for each byte that it waits for no longer."""
 MOST_STEPS = 4096
 """Of a graph with all of its nodes written out for every slice, as each is described and planned for itself."""
 
@@ -108,6 +115,7 @@ class _Costs:
         self._graph, self._seen, self._batch = graph, seen, batch
         self._parts = [parts_of(graph, seen, nr) for nr in range(len(graph.nodes))]
         self._moved = [self._bytes(nr, node) for nr, node in enumerate(graph.nodes)]
+        self._hidden = [self._operations(node) / HIDING for node in graph.nodes]
         self._crossing = self._crossings()
 
     def step(self, nr: int, images: int) -> float:
@@ -117,8 +125,8 @@ class _Costs:
         activations, weights = self._moved[nr]
         if activations == 0:
             return 0.0
-        times = -(-self._batch // images)
-        return activations * _ramp(activations * images / self._batch) + times * (weights + STEP)
+        far = activations * _ramp(activations * images / self._batch)
+        return max(0.0, far - self._hidden[nr]) + -(-self._batch // images) * (weights + STEP)
 
     def change(self, nr: int) -> int:
         return self._crossing[nr]
@@ -132,6 +140,13 @@ class _Costs:
         pairs = [(value, part) for value, part in zip(node.inputs, parts, strict=True) if value is not None]
         activations = [value for value, part in pairs if part] + list(node.outputs)
         return sum(map(self._size, activations)), sum(self._size(value) for value, part in pairs if not part)
+
+    def _operations(self, node: Node) -> int:
+        """Of a product with weights: for each result as many multiplications and sums as a row of the weights has."""
+        if not isinstance(node.op, (Conv, ConvFused, LinearFused)) or node.inputs[1] is None:
+            return 0
+        row = math.prod(self._graph.specs[node.inputs[1]].shape[1:])
+        return 2 * self._graph.specs[node.outputs[0]].numel * row
 
     def _crossings(self) -> list[int]:
         """For each node what is made before it and used by it or later."""

@@ -132,6 +132,23 @@ def test_values_that_leave_a_stretch_are_written_where_they_go(cut):
     assert plan_of(sliced)["concatenated_in_place"] > 0
 
 
+def test_a_look_into_memory_that_leaves_a_stretch_is_written_down(cut):
+    conv = nn.Conv2d(3, 8, 2, stride=2).eval()
+
+    def model(x):
+        patches = conv(x).flatten(2).transpose(1, 2)
+        return patches.cumsum(0)
+
+    x = image((3, 3, 8, 8))
+    cut(3)
+    whole = medtorch.compile(model, x)
+    cut(1)
+    sliced = medtorch.compile(model, x, poison=True)
+    other = image((3, 3, 8, 8), seed=8)
+    assert plan_of(sliced)["slices"]
+    assert bits(sliced, other) == bits(whole, other)
+
+
 def test_several_inputs_and_rows_that_are_parts_of_images(cut):
     linear = nn.Linear(6, 10)
 
