@@ -165,6 +165,26 @@ class Node:
         return dy
 
 
+@functools.cache
+def _wanted(kind: type[Op]) -> tuple[tuple[str, str, int], ...]:
+    """What the vjp of an op asks for: (its name, where that comes from, which of those)."""
+    found = []
+    for want in kind.wants:
+        if want in ("dy", "needs"):
+            found.append((want, want, 0))
+        elif want == "y":
+            found.append((want, "outputs", 0))
+        elif want == "y_spec":
+            found.append((want, "y_spec", 0))
+        elif want.endswith("_spec"):
+            found.append((want, "specs" if kind.variadic else "spec", kind.inputs.index(want[:-5])))
+        elif want in kind.outputs:
+            found.append((want, "output", kind.outputs.index(want)))
+        else:
+            found.append((want, "inputs" if kind.variadic else "input", kind.inputs.index(want)))
+    return tuple(found)
+
+
 class OpNode(Node):
     """A recorded op."""
 
@@ -181,17 +201,16 @@ class OpNode(Node):
         self.op, self.needs = op, needs
         self.in_specs = tuple([None if t is None else t.spec for t in inputs] if specs is None else specs)
         self.saved: dict[str, Any] | None = {}
-        for want in op.wants:
-            if want == "y":
-                self.saved[want] = tuple(Saved(t, nr) for nr, t in enumerate(outputs))
-            elif want in op.outputs:
-                nr = op.outputs.index(want)
+        for want, source, nr in _wanted(type(op)):
+            if source == "outputs":
+                self.saved[want] = tuple([Saved(t, place) for place, t in enumerate(outputs)])
+            elif source == "output":
                 self.saved[want] = (Saved(outputs[nr], nr),)
-            elif want in op.inputs:
-                tensors = inputs if op.variadic else (inputs[op.inputs.index(want)],)
+            elif source in ("input", "inputs"):
                 used = op.uses.get(want)
                 served = used is None or any(needs[place] for place in used)
-                self.saved[want] = tuple(Saved(t) if t is not None and served else None for t in tensors)
+                tensors = (inputs[nr],) if source == "input" else inputs
+                self.saved[want] = tuple([Saved(t) if t is not None and served else None for t in tensors])
 
     def name(self) -> str:
         return "".join(word.capitalize() for word in self.op.name.split("_")) + "Backward0"
@@ -211,7 +230,7 @@ class OpNode(Node):
                 f"{self.name()}: this graph was gone through once and its saved values are freed; "
                 "pass retain_graph=True to the first backward() to go through it twice"
             )
-        found = self.op.vjp(*(self._argument(want, dys) for want in self.op.wants))
+        found = self.op.vjp(*[self._argument(*want, dys) for want in _wanted(type(self.op))])
         grads = found if isinstance(found, tuple) else (found,)
         if len(grads) != len(self.needs):
             raise AutogradError(f"{self.name()}: gives {len(grads)} gradients for {len(self.needs)} inputs")
@@ -220,17 +239,19 @@ class OpNode(Node):
                 raise AutogradError(f"{self.name()}: gradient of shape {grad.shape} for an input of shape {spec.shape}")
         return grads
 
-    def _argument(self, want: str, dys: list[Tensor | None]) -> Any:
-        if want == "dy":
+    def _argument(self, want: str, source: str, nr: int, dys: list[Tensor | None]) -> Any:
+        if source == "dy":
             return dys[0] if len(self.out_specs) == 1 else tuple(dys)
-        if want == "needs":
+        if source == "needs":
             return self.needs
-        if want == "y_spec":
+        if source == "y_spec":
             return self.out_specs[0] if len(self.out_specs) == 1 else self.out_specs
-        if want.endswith("_spec"):
-            return self.in_specs if self.op.variadic else self.in_specs[self.op.inputs.index(want[:-5])]
-        values = tuple(None if s is None else s.unpack(self) for s in (self.saved or {})[want])
-        return values if (self.op.variadic and want != "y") or (want == "y" and len(values) > 1) else values[0]
+        if source == "spec":
+            return self.in_specs[nr]
+        if source == "specs":
+            return self.in_specs
+        values = [None if s is None else s.unpack(self) for s in (self.saved or {})[want]]
+        return tuple(values) if source == "inputs" or (source == "outputs" and len(values) > 1) else values[0]
 
 
 class AccumulateGrad(Node):
@@ -285,37 +306,33 @@ def run(op: Op, inputs: Sequence[Any]) -> Any:
         level = forward.highest(tensors)
         if level is not None:
             return forward.run_dual(op, tensors, level)
-    for tensor in tensors:
-        if tensor is not None and tensor._copy_of is not None:
-            laid_out.refuse_stale(tensor, op.name)
     if _batching is not None:
         tensors = _batching.shared(tensors)
-    specs = [None if t is None else t.spec for t in tensors]
-    place, complex_ = _place_of(specs)
+    specs, place = _specs_of(op, tensors)
     if place is None:
         place = _common_device(op, specs)
     if place is None:
         tensors, place = _bring_scalars(tensors)
         specs = [None if t is None else t.spec for t in tensors]
-    if complex_ and not op.takes_complex:
-        raise UnsupportedError(f"{op.name}: complex numbers are not supported{describe(**_named(op, specs))}")
     op.check(*specs)
     kernels = kernels_for(place)
-    carry_out = op.forward if _batching is None else functools.partial(_batching.forward, op)
     target = None
     if STATE.into is not None and tensors[0] is STATE.into:
         given: Any = STATE.into
         followed = STATE.batches or STATE.levels
         target = given if not followed and _may_write(op, tensors, specs, given) else None
         STATE.into = None
+    arrays = [None if t is None else t._array for t in tensors]
     with kernels.quiet():
-        if target is None or op.write is None:
-            found = carry_out(kernels, *(None if t is None else t._array for t in tensors))
+        if target is not None and op.write is not None:
+            found = op.write(kernels, target._array, *arrays)
+        elif _batching is None:
+            found = op.forward(kernels, *arrays)
         else:
-            found = op.write(kernels, target._array, *(None if t is None else t._array for t in tensors))
-    arrays = found if isinstance(found, tuple) else (found,)
-    first = next(t for t in tensors if t is not None)
-    outputs = tuple(first._made(array, place) for array in arrays)
+            found = _batching.forward(op, kernels, *arrays)
+    first = _first(tensors)
+    several = isinstance(found, tuple)
+    outputs = tuple([first._made(array, place) for array in found]) if several else (first._made(found, place),)
     if target is not None:  # what is saved of the result is what the tensor holds, and changes with it
         target._counter[0] += 1
         outputs[0]._counter = target._counter
@@ -327,7 +344,12 @@ def run(op: Op, inputs: Sequence[Any]) -> Any:
     record(op, tensors, outputs, specs)
     if _batching is not None:
         _batching.mark(op, tensors, outputs)
-    return outputs if isinstance(found, tuple) else outputs[0]
+    return outputs if several else outputs[0]
+
+
+def _first(tensors: tuple[Tensor | None, ...]) -> Tensor:
+    first = tensors[0]
+    return first if first is not None else next(t for t in tensors if t is not None)
 
 
 def _may_write(op: Op, tensors: tuple[Tensor | None, ...], specs: Sequence[Spec | None], target: Tensor) -> bool:
@@ -361,19 +383,25 @@ def record(
             out._set_node(node, nr)
 
 
-def _place_of(specs: Sequence[Spec | None]) -> tuple[Any, bool]:
-    """The device that all share as one object (None: look closer), and whether a number is complex."""
-    place, complex_ = None, False
-    for spec in specs:
-        if spec is None:
+def _specs_of(op: Op, tensors: tuple[Tensor | None, ...]) -> tuple[list[Spec | None], Any]:
+    """What the inputs are, and the device that all share as one object (None: look closer)."""
+    specs: list[Spec | None] = []
+    place, shared, complex_ = None, True, False
+    for tensor in tensors:
+        if tensor is None:
+            specs.append(None)
             continue
-        if spec.dtype.category == 3:
-            complex_ = True
+        if tensor._copy_of is not None:
+            laid_out.refuse_stale(tensor, op.name)
+        spec = tensor.spec
+        specs.append(spec)
+        complex_ = complex_ or spec.dtype.category == 3
         if place is None:
             place = spec.device
-        elif place is not spec.device:
-            return None, complex_ or any(s is not None and s.dtype.category == 3 for s in specs)
-    return place, complex_
+        shared = shared and place is spec.device
+    if complex_ and not op.takes_complex:
+        raise UnsupportedError(f"{op.name}: complex numbers are not supported{describe(**_named(op, specs))}")
+    return specs, place if shared else None
 
 
 def _common_device(op: Op, specs: Sequence[Spec | None]) -> Any:
@@ -445,14 +473,20 @@ def backward_pass(
 
 def _offer(node: OpNode, dys: list[Tensor | None], grads: Sequence[Tensor | None]) -> None:
     """Let leaves keep gradients that lie in memory which nothing else reads, in place of copies of them."""
+    kept: list[Tensor] | None = None
     for place, edge in enumerate(node.edges):
         if edge is None or not isinstance(edge[0], AccumulateGrad):
             continue
         grad = grads[place]
         if grad is None:
             continue
+        if kept is None:
+            kept = node.saved_tensors()
         others = [t for nr, t in enumerate((*grads, *dys)) if t is not None and nr != place]
-        if not any(_overlap(grad, other) for other in (*others, *node.saved_tensors())):
+        for other in (*others, *kept):
+            if _overlap(grad, other):
+                break
+        else:
             edge[0].offered = grad
 
 
@@ -464,7 +498,7 @@ def _overlap(a: Tensor, b: Tensor) -> bool:
 
 
 def _pull(node: Node, dys: list[Tensor | None], collecting: bool) -> Sequence[Tensor | None] | None:
-    if all(dy is None for dy in dys) or (collecting and isinstance(node, AccumulateGrad)):
+    if (dys[0] is None and all(dy is None for dy in dys)) or (collecting and isinstance(node, AccumulateGrad)):
         return None
     if node.around is None:
         return anomaly.pulled(node, dys) if STATE.anomaly else node.pull(dys)

@@ -132,6 +132,10 @@ class Kernels(Protocol):
 
     # matmul
     def matmul(self, a: Array, b: Array) -> Array: ...
+    def linear(self, x: Array, weight: Array, bias: Array | None) -> Array: ...
+    def linear_grad(
+        self, dy: Array, x: Array | None, weight: Array | None, shape: Shape, wanted: tuple[bool, bool, bool]
+    ) -> tuple[Array, ...]: ...
 
     # attention
     def scaled_dot_product_attention(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from medtorch.core.backends.cpu.base import FLOAT32, NativeFamily
+from medtorch.core.backends.cpu.base import FLOAT32, NativeFamily, all_float32
 from medtorch.core.backends.reference.base import Array
-from medtorch.core.backends.reference.matmul import MatmulKernels as ReferenceMatmulKernels
+from medtorch.core.backends.reference.linear import LinearKernels as ReferenceLinearKernels
 
 
-class MatmulKernels(NativeFamily, ReferenceMatmulKernels):
+class MatmulKernels(NativeFamily, ReferenceLinearKernels):
     """(..., n, k) times (..., k, m) with broadcast leading dims."""
 
     def matmul(self, a: Array, b: Array) -> Array:
@@ -30,6 +30,16 @@ class MatmulKernels(NativeFamily, ReferenceMatmulKernels):
         else:
             self.set.matmul(np.broadcast_to(a, (*lead, *a.shape[-2:])), np.broadcast_to(b, (*lead, *b.shape[-2:])), y)
         return y
+
+    def linear(self, x: Array, weight: Array, bias: Array | None) -> Array:
+        """The bias is added to the finished sums, as they are written."""
+        if not all_float32(x, weight, bias):
+            return super().linear(x, weight, bias)
+        rows = x if x.ndim == 2 else self.row_major(x).reshape(-1, x.shape[-1])
+        rows, columns = (a if _has_a_unit_stride(a) else self.row_major(a) for a in (rows, weight.T))
+        y = self.new((rows.shape[0], weight.shape[0]))
+        self.set.matmul(rows, columns, y, None if bias is None else self.row_major(bias))
+        return y if x.ndim == 2 else y.reshape((*x.shape[:-1], weight.shape[0]))
 
 
 def _has_a_unit_stride(x: Array) -> bool:

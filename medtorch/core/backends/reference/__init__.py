@@ -23,6 +23,7 @@ from medtorch.core.backends.reference.indexing import IndexingKernels
 from medtorch.core.backends.reference.interpolate import InterpolateKernels
 from medtorch.core.backends.reference.layout import LayoutKernels
 from medtorch.core.backends.reference.linalg import LinalgKernels
+from medtorch.core.backends.reference.linear import LinearKernels
 from medtorch.core.backends.reference.matmul import MatmulKernels
 from medtorch.core.backends.reference.norm import NormKernels
 from medtorch.core.backends.reference.optimizer import OptimizerKernels
@@ -41,6 +42,7 @@ class ReferenceKernels(
     FusedKernels,
     RecurrenceKernels,
     ClassEntropyKernels,
+    LinearKernels,
     AttentionKernels,
     ActivationKernels,
     BesselKernels,
