@@ -335,6 +335,9 @@ class Kernels(Protocol):
         self, dy: Array, x: Array, weight: Array, mean: Array, var: Array, dims: Shape, eps: float
     ) -> tuple[Array, Array, Array]: ...
 
+    def batch_norm(
+        self, x: Array, mean: Array, var: Array, weight: Array | None, bias: Array | None, eps: float
+    ) -> Array: ...
     def running_moment(self, running: Array, own: Array, momentum: float, factor: float) -> Array: ...
 
     # recurrent layers over whole sequences: rows of all times one below the other, sizes[t] of them at time t

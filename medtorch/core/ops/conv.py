@@ -46,6 +46,11 @@ class _Convolution(Op):
         """Equal dtypes that can be multiplied, and a batch, a channel and the spatial dims each."""
         given = {name: spec for name, spec in specs.items() if spec is not None}
         first = next(iter(given.values()))
+        if first.dtype.category == 2 and all(
+            spec.dtype is first.dtype and len(spec.shape) == (1 if name == "bias" else self.spatial + 2)
+            for name, spec in given.items()
+        ):
+            return
         for name, spec in given.items():
             require(
                 spec.dtype.is_floating_point or spec.dtype is int64,

@@ -13,14 +13,15 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from medtorch.core.dtypes import dtype, finfo, float32
-from medtorch.core.modes import is_plain, no_grad
+from medtorch.core.dtypes import dtype, finfo, float32, float64
+from medtorch.core.modes import STATE, is_plain, no_grad
 from medtorch.core.ops.moments import norm
 from medtorch.core.ops.op import Array, Op, require, sum_to
 from medtorch.core.ops.pad import pad
 from medtorch.core.ops.pool import avg_pool2d
 from medtorch.core.shapes import Shape, reduced_shape
 from medtorch.core.spec import Spec
+from medtorch.core.stepping import can_follow, follow
 from medtorch.errors import ArgumentError, DtypeError, ShapeError
 
 if TYPE_CHECKING:
@@ -129,6 +130,8 @@ class Normalize(Op):
             dx = share if dx is None or share is None else dx + share
         if total is None or along is None:
             return dx, None, None
+        if total.ndim == 1:
+            return dx, along, total
         across = weight.spec.with_shape((1, x.shape[1], *(1,) * (x.ndim - 2)))
         return dx, *(sum_to(part, across).reshape(weight.shape) for part in (along, total))
 
@@ -149,7 +152,8 @@ class Normalize(Op):
 class NormalizeInputGrad(Op):
     """What `Normalize` sends back, in one kernel. It has no gradient: where one is wanted `Normalize` does without it.
 
-    Shapes    dy, x: same shape; weight, mean, var as in `Normalize`  ->  dx: as x; sum dy, sum z dy: as mean
+    Shapes    dy, x: same shape; weight, mean, var as in `Normalize`  ->  dx: as x; sum dy, sum z dy: as weight where
+              the batch shares its moments, else as mean
     """
 
     dims: Shape
@@ -157,12 +161,17 @@ class NormalizeInputGrad(Op):
 
     def check(self, dy: Spec, x: Spec, weight: Spec, mean: Spec, var: Spec) -> tuple[Spec, Spec, Spec]:
         require(dy.shape == x.shape, ShapeError, self, "dy and x differ in shape", dy=dy, x=x)
-        return x, mean, mean
+        sums = weight if mean.shape[0] == 1 else mean
+        return x, sums, sums
 
     def forward(
         self, kernels: Kernels, dy: Array, x: Array, weight: Array, mean: Array, var: Array
     ) -> tuple[Array, Array, Array]:
-        return kernels.normalize_input_grad(dy, x, _laid(weight, x.ndim), mean, var, self.dims, self.eps)
+        laid = _laid(weight, x.ndim)
+        dx, total, along = kernels.normalize_input_grad(dy, x, laid, mean, var, self.dims, self.eps)
+        if mean.shape[0] > 1:
+            return dx, total, along
+        return dx, total.reshape(weight.shape), along.reshape(weight.shape)
 
 
 def _laid(by_channel: Any, ndim: int) -> Any:
@@ -329,15 +338,49 @@ def _by_running_moments(
     if mean is None or var is None:
         raise ArgumentError(f"{name}: without the input's own, running_mean and running_var are needed")
     require(eps >= 0, ArgumentError, name, f"eps must not be negative, got {eps}", input=input.spec)
+    given = (input, mean, var, weight, bias)
+    if _is_unfollowed(given):
+        return BatchNorm(eps)(*given)  # type: ignore[no-any-return]
     scale = (var + eps).rsqrt()
     scale = scale if weight is None else scale * weight
     shift = -mean * scale if bias is None else bias - mean * scale
     return _scaled(input, scale, shift, (1, input.shape[1], *(1,) * (input.ndim - 2)), input)
 
 
+class BatchNorm(Op):
+    """Batch norm by running moments in one op, where no gradient is wanted: the bits of the ops one by one.
+
+    Math      scale = (var + eps)^(-1/2) weight;  y = x scale + (bias - mean scale), every step rounded
+    Shapes    x (N, C, ...); all others (C)  ->  y: as x
+    """
+
+    eps: float
+
+    def check(self, x: Spec, mean: Spec, var: Spec, weight: Spec | None, bias: Spec | None) -> Spec:
+        return x
+
+    def forward(
+        self, kernels: Kernels, x: Array, mean: Array, var: Array, weight: Array | None, bias: Array | None
+    ) -> Array:
+        return kernels.batch_norm(x, mean, var, weight, bias, self.eps)
+
+
+def _is_unfollowed(given: tuple[Tensor | None, ...]) -> bool:
+    """Whether nothing records or follows what is made of these, and all are float32, or all float64."""
+    if STATE.levels or STATE.batches or STATE.capture is not None:
+        return False
+    here = [t for t in given if t is not None]
+    if STATE.grad and any(t.requires_grad for t in here):
+        return False
+    return here[0].dtype in (float32, float64) and all(t.dtype is here[0].dtype for t in here)
+
+
 def _follow(running: Tensor | None, own: Tensor, momentum: float, factor: float = 1.0) -> None:
     """`running` one step on towards `own` (N, C, 1, ...), averaged over the batch, times `factor`."""
     if running is None:
+        return
+    if can_follow(running, own):
+        follow(running, own, float(momentum), float(factor))
         return
     with no_grad():
         own = own if own.shape[0] == 1 else own.mean(0)
@@ -389,6 +432,10 @@ def _check_channels(
     least: int,
 ) -> None:
     """Enough dims, and one number a channel in all others."""
+    shape = input.shape
+    others = (running_mean, running_var, weight, bias)
+    if len(shape) >= least and input.dtype.is_floating_point and all(t is None or t.shape == shape[1:2] for t in others):
+        return
     all_given = {"running_mean": running_mean, "running_var": running_var, "weight": weight, "bias": bias}
     specs = {"input": input.spec, **{which: t.spec for which, t in all_given.items() if t is not None}}
     require(input.dtype.is_floating_point, DtypeError, name, "input must be floating point", **specs)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from medtorch.core.dtypes import dtype as Dtype
+from medtorch.core.stepping import count_one
 from medtorch.core.tensor import Tensor
 from medtorch.errors import ShapeError, UnsupportedError
 from medtorch.nn import functional as F
@@ -109,7 +110,8 @@ class _BatchNorm(_NormBase):
     def _count_batch(self) -> float:
         """One batch more in training; the weight it has in the running statistics."""
         if self.training and self.track_running_stats and self.num_batches_tracked is not None:
-            self.num_batches_tracked.add_(1)
+            if not count_one(self.num_batches_tracked):
+                self.num_batches_tracked.add_(1)
             if self.momentum is None:
                 return 1.0 / float(self.num_batches_tracked.item())
         return 0.0 if self.momentum is None else self.momentum

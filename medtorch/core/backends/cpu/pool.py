@@ -19,6 +19,8 @@ Table = np.ndarray[Any, np.dtype[np.int64]]
 Divisor = np.ndarray[Any, np.dtype[np.float32]]
 MAX, MEAN, SHARE = 0, 1, 2
 _NONE = np.empty(0, np.float32)
+MOST_IN_A_BOX = 1 << 24
+"""Places that a float32 tells apart."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +94,7 @@ class PoolKernels(NativeFamily, ReferencePoolKernels):
         self, dy: Array, x: Array, kernel: Shape, stride: Shape, padding: Shape, dilation: Shape
     ) -> Array:
         count = dy.shape[2:]
-        if _is_for_reference(x, count) or dy.dtype != FLOAT32:
+        if _is_for_reference(x, count) or dy.dtype != FLOAT32 or math.prod(kernel) > MOST_IN_A_BOX:
             return super().max_pool_input_grad(dy, x, kernel, stride, padding, dilation)
         found = [windows(*each) for each in zip(x.shape[2:], kernel, stride, padding, dilation, count, strict=True)]
         boxes = [*[_ALONE] * (3 - len(found)), *found]

@@ -9,6 +9,7 @@ from typing import Any
 
 from medtorch.core.backends.reference.activation import ActivationKernels
 from medtorch.core.backends.reference.attention import AttentionKernels
+from medtorch.core.backends.reference.batch_norm import BatchNormKernels
 from medtorch.core.backends.reference.bessel import BesselKernels
 from medtorch.core.backends.reference.bits import BitKernels
 from medtorch.core.backends.reference.class_entropy import ClassEntropyKernels
@@ -39,6 +40,7 @@ from medtorch.core.backends.reference.unfold import UnfoldKernels
 
 
 class ReferenceKernels(
+    BatchNormKernels,
     FusedKernels,
     RecurrenceKernels,
     ClassEntropyKernels,

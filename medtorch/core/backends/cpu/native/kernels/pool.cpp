@@ -14,13 +14,42 @@ struct Box {
 
 Vec read(const float* p, int left) noexcept { return left == Vec::lanes ? Vec::load(p) : Vec::load(p, left); }
 
-// Small whole numbers as floats.
-Vec whole(IVec n) noexcept {
-  const Vec magic = Vec::set(0x1.8p23f);
-  return floats(bits(magic) + n) - magic;
+// Whether `value` takes the place of `best`: greater, or NaN.
+Vec::Mask takes_over(Vec best, Vec value) noexcept { return either(less(best, value), is_nan(value)); }
+
+// The greatest of `vectors` whole vectors of channels side by side.
+template <int vectors>
+void greatest_of(const Pool& p, const Box& b, const float* x, float* y) noexcept {
+  Vec best[vectors];
+  for (Vec& each : best) each = Vec::set(-__builtin_inff());
+  for (Index i = b.low[0]; i < b.high[0]; i += p.step[0])
+    for (Index j = b.low[1]; j < b.high[1]; j += p.step[1]) {
+      const float* row = x + i * p.x_stride[0] + j * p.x_stride[1];
+      for (Index k = b.low[2]; k < b.high[2]; k += p.step[2]) {
+        const float* from = row + k * p.x_stride[2];
+#pragma GCC unroll 4
+        for (int v = 0; v < vectors; ++v) {
+          const Vec value = Vec::load(from + v * Vec::lanes);
+          best[v] = select(takes_over(best[v], value), value, best[v]);
+        }
+      }
+    }
+#pragma GCC unroll 4
+  for (int v = 0; v < vectors; ++v) best[v].store(y + v * Vec::lanes);
 }
 
-void greatest(const Pool& p, const Box& b, const float* x, Index c, int left, float* y, std::int64_t* place) noexcept {
+void greatest(const Pool& p, const Box& b, const float* x, Index c, int left, float* y) noexcept {
+  Vec best = Vec::set(-__builtin_inff());
+  for (Index i = b.low[0]; i < b.high[0]; i += p.step[0])
+    for (Index j = b.low[1]; j < b.high[1]; j += p.step[1])
+      for (Index k = b.low[2]; k < b.high[2]; k += p.step[2]) {
+        const Vec value = read(x + i * p.x_stride[0] + j * p.x_stride[1] + k * p.x_stride[2] + c, left);
+        best = select(takes_over(best, value), value, best);
+      }
+  best.store(y, left);
+}
+
+void greatest_with_place(const Pool& p, const Box& b, const float* x, Index c, int left, float* y, std::int64_t* place) noexcept {
   Vec best = Vec::set(-__builtin_inff());
   IVec where = IVec::set(static_cast<std::int32_t>((b.low[0] * p.size[1] + b.low[1]) * p.size[2] + b.low[2]));
   for (Index i = b.low[0]; i < b.high[0]; i += p.step[0])
@@ -29,20 +58,18 @@ void greatest(const Pool& p, const Box& b, const float* x, Index c, int left, fl
       const Index first = (i * p.size[1] + j) * p.size[2];
       for (Index k = b.low[2]; k < b.high[2]; k += p.step[2]) {
         const Vec value = read(row + k * p.x_stride[2], left);
-        const Vec::Mask better = either(less(best, value), is_nan(value));
+        const Vec::Mask better = takes_over(best, value);
         best = select(better, value, best);
-        if (place != nullptr) where = bits(select(better, floats(IVec::set(static_cast<std::int32_t>(first + k))), floats(where)));
+        where = bits(select(better, floats(IVec::set(static_cast<std::int32_t>(first + k))), floats(where)));
       }
     }
   best.store(y, left);
-  if (place != nullptr) {
-    float found[Vec::lanes];
-    floats(where).store(found);
-    for (int l = 0; l < left; ++l) {
-      std::int32_t bits_of;
-      __builtin_memcpy(&bits_of, found + l, sizeof bits_of);
-      place[l] = bits_of;
-    }
+  float found[Vec::lanes];
+  floats(where).store(found);
+  for (int l = 0; l < left; ++l) {
+    std::int32_t bits_of;
+    __builtin_memcpy(&bits_of, found + l, sizeof bits_of);
+    place[l] = bits_of;
   }
 }
 
@@ -84,10 +111,15 @@ void run(const Pool& p) noexcept {
         if (p.kind == PoolKind::mean) divisor *= p.divisor[d][o[d]];
       }
       const float* x = p.x + n * p.x_image;
-      for (Index v = vectors * part / parts; v < vectors * (part + 1) / parts; ++v) {
+      Index v = vectors * part / parts;
+      const Index last = vectors * (part + 1) / parts;
+      if (p.kind == PoolKind::max && p.place == nullptr)
+        for (; v + 4 <= last && (v + 4) * Vec::lanes <= p.channels; v += 4) greatest_of<4>(p, b, x + v * Vec::lanes, p.y + to + v * Vec::lanes);
+      for (; v < last; ++v) {
         const Index c = v * Vec::lanes;
         const int left = static_cast<int>(least<Index>(Vec::lanes, p.channels - c));
-        if (p.kind == PoolKind::max) greatest(p, b, x, c, left, p.y + to + c, p.place == nullptr ? nullptr : p.place + to + c);
+        if (p.kind == PoolKind::max && p.place == nullptr) greatest(p, b, x, c, left, p.y + to + c);
+        else if (p.kind == PoolKind::max) greatest_with_place(p, b, x, c, left, p.y + to + c, p.place + to + c);
         else if (p.kind == PoolKind::mean) sum<false>(p, b, x, c, left, divisor, p.y + to + c);
         else sum<true>(p, b, x, c, left, 1.0f, p.y + to + c);
       }
@@ -96,59 +128,89 @@ void run(const Pool& p) noexcept {
 }
 
 // Vector by vector of channels: the place of each lane's maximum, then the gradient added there and zeros elsewhere, which
-// change nothing: a sum that starts at +0 is never -0.
-void send_back(const Pool& p, const Box& b, const float* x, Index c, int left, const float* dy, float* dx, const Index* dx_stride) noexcept {
-  Vec best = Vec::set(-__builtin_inff());
-  IVec where = IVec::set(0);
-  std::int32_t nr = 0;
+// change nothing: a sum that starts at +0 is never -0. Rows of the outermost dim that lie outside of `band` are left alone.
+// `alone`: no other box reaches these places, so that what is added up starts, and ends, here.
+template <bool alone>
+void send_back(const Pool& p, const Box& b, const Box& band, const float* x, Index c, int left, Vec grad, float* dx, const Index* dx_stride) noexcept {
+  Vec best = Vec::set(-__builtin_inff()), place = Vec::zero();
+  Index nr = 0;
   for (Index i = b.low[0]; i < b.high[0]; i += p.step[0])
     for (Index j = b.low[1]; j < b.high[1]; j += p.step[1])
       for (Index k = b.low[2]; k < b.high[2]; k += p.step[2], ++nr) {
         const Vec value = read(x + i * p.x_stride[0] + j * p.x_stride[1] + k * p.x_stride[2] + c, left);
-        const Vec::Mask better = either(less(best, value), is_nan(value));
+        const Vec::Mask better = takes_over(best, value);
         best = select(better, value, best);
-        where = bits(select(better, floats(IVec::set(nr)), floats(where)));
+        place = select(better, Vec::set(static_cast<float>(nr)), place);
       }
-  const Vec grad = read(dy + c, left), place = whole(where);
   nr = 0;
   for (Index i = b.low[0]; i < b.high[0]; i += p.step[0])
-    for (Index j = b.low[1]; j < b.high[1]; j += p.step[1])
+    for (Index j = b.low[1]; j < b.high[1]; j += p.step[1]) {
+      const bool inside = alone || (i >= band.low[0] && i < band.high[0] && j >= band.low[1] && j < band.high[1]);
+      float* to = dx + i * dx_stride[0] + j * dx_stride[1] + c;
       for (Index k = b.low[2]; k < b.high[2]; k += p.step[2], ++nr) {
-        float* to = dx + i * dx_stride[0] + j * dx_stride[1] + k * dx_stride[2] + c;
+        if (!inside) continue;
         const Vec sent = select(equal(place, Vec::set(static_cast<float>(nr))), grad, Vec::zero());
-        (read(to, left) + sent).store(to, left);
+        const Vec sum = (alone ? Vec::zero() : read(to + k * dx_stride[2], left)) + sent;
+        left == Vec::lanes ? sum.store(to + k * dx_stride[2]) : sum.store(to + k * dx_stride[2], left);
       }
+    }
 }
 
-void max_input_grad(const Pool& p, float* dx, Index dx_image, const Index* dx_stride) noexcept {
-  const Index vectors = divide_up(p.channels, Vec::lanes), pixels = p.count[0] * p.count[1] * p.count[2];
-  const Index parts = p.n >= 8 ? 1 : least<Index>(vectors, 8);  // images, and channels where images are few
-  parallel(p.n * parts, 1, [&](Index begin, Index end) {
-    for (Index at = begin; at < end; ++at) {
-      const Index part = at % parts, n = at / parts, first = vectors * part / parts, last = vectors * (part + 1) / parts;
-      float* to = dx + n * dx_image;
-      const float* x = p.x + n * p.x_image;
-      const Index low = first * Vec::lanes, high = least(p.channels, last * Vec::lanes);
-      for (Index i = 0; i < p.size[0]; ++i)
-        for (Index j = 0; j < p.size[1]; ++j)
-          for (Index k = 0; k < p.size[2]; ++k) {
-            float* row = to + i * dx_stride[0] + j * dx_stride[1] + k * dx_stride[2];
-            for (Index c = low; c < high; ++c) row[c] = 0.0f;
-          }
-      for (Index pixel = 0; pixel < pixels; ++pixel) {
-        const Index o[3] = {pixel / (p.count[1] * p.count[2]), pixel / p.count[2] % p.count[1], pixel % p.count[2]};
-        Box b;
-        const float* dy = p.y + n * p.y_image;
-        for (int d = 0; d < 3; ++d) {
-          b.low[d] = p.low[d][o[d]];
-          b.high[d] = p.high[d][o[d]];
-          dy += o[d] * p.y_stride[d];
+// Whether every place of the input belongs to one box and no more.
+bool are_tiles(const Pool& p) noexcept {
+  for (int d = 0; d < 3; ++d) {
+    if (p.count[d] == 0 || p.low[d][0] != 0 || p.high[d][p.count[d] - 1] != p.size[d]) return false;
+    for (Index o = 0; o < p.count[d]; ++o) {
+      if (p.step[d] != 1 && p.high[d][o] - p.low[d][o] > 1) return false;
+      if (o > 0 && p.low[d][o] != p.high[d][o - 1]) return false;
+    }
+  }
+  return true;
+}
+
+// One image, the rows of `band` along the outermost dim that has any: boxes in order, each from every vector of channels.
+template <bool alone>
+void band_input_grad(const Pool& p, Index n, const Box& band, int cut, float* dx, const Index* dx_stride) noexcept {
+  const float* x = p.x + n * p.x_image;
+  if (!alone)
+    for (Index i = band.low[0]; i < band.high[0]; ++i)
+      for (Index j = band.low[1]; j < band.high[1]; ++j)
+        for (Index k = 0; k < p.size[2]; ++k) {
+          float* row = dx + i * dx_stride[0] + j * dx_stride[1] + k * dx_stride[2];
+          for (Index c = 0; c < p.channels; ++c) row[c] = 0.0f;
         }
-        for (Index v = first; v < last; ++v) {
-          const Index c = v * Vec::lanes;
-          send_back(p, b, x, c, static_cast<int>(least<Index>(Vec::lanes, p.channels - c)), dy, to, dx_stride);
+  for (Index o0 = 0; o0 < p.count[0]; ++o0)
+    for (Index o1 = 0; o1 < p.count[1]; ++o1) {
+      const Index o = cut == 0 ? o0 : o1;
+      if (p.low[cut][o] >= band.high[cut] || p.high[cut][o] <= band.low[cut]) continue;
+      for (Index o2 = 0; o2 < p.count[2]; ++o2) {
+        const Box b = {{p.low[0][o0], p.low[1][o1], p.low[2][o2]}, {p.high[0][o0], p.high[1][o1], p.high[2][o2]}};
+        const float* dy = p.y + n * p.y_image + o0 * p.y_stride[0] + o1 * p.y_stride[1] + o2 * p.y_stride[2];
+        for (Index c = 0; c < p.channels; c += Vec::lanes) {
+          const int left = static_cast<int>(least<Index>(Vec::lanes, p.channels - c));
+          send_back<alone>(p, b, band, x, c, left, read(dy + c, left), dx, dx_stride);
         }
       }
+    }
+}
+
+// Images are cut into bands, which threads share and which stay in a near cache from the zeros to the last gradient. The cuts
+// change no bit: what is added up at a place, and in which order, is the same in every band.
+void max_input_grad(const Pool& p, float* dx, Index dx_image, const Index* dx_stride) noexcept {
+  const int cut = p.size[0] > 1 ? 0 : 1;
+  const Index row = p.size[2] * p.channels * (cut == 0 ? p.size[1] : 1);
+  const bool alone = are_tiles(p);
+  // Tiles are cut between boxes, others anywhere.
+  const Index units = alone ? p.count[cut] : p.size[cut], unit = alone ? row * p.size[cut] / most<Index>(1, p.count[cut]) : row;
+  const Index height = most<Index>(alone ? 1 : 16, (1 << 15) / most<Index>(1, unit)), bands = divide_up(units, height);
+  parallel(p.n * bands, 1, [&](Index begin, Index end) {
+    for (Index at = begin; at < end; ++at) {
+      const Index n = at / bands, first = at % bands * height, last = least(units, first + height);
+      Box band = {{0, 0, 0}, {p.size[0], p.size[1], p.size[2]}};
+      band.low[cut] = alone ? p.low[cut][first] : first;
+      band.high[cut] = alone ? p.high[cut][last - 1] : last;
+      if (alone) band_input_grad<true>(p, n, band, cut, dx + n * dx_image, dx_stride);
+      else band_input_grad<false>(p, n, band, cut, dx + n * dx_image, dx_stride);
     }
   });
 }
