@@ -167,7 +167,7 @@ class Node:
 
 @functools.cache
 def _wanted(kind: type[Op]) -> tuple[tuple[str, str, int], ...]:
-    """What the vjp of an op asks for: (its name, where that comes from, which of those)."""
+    """What the vjp of a kind of op asks for: (its name, where that comes from, which of those)."""
     found = []
     for want in kind.wants:
         if want in ("dy", "needs"):
@@ -201,7 +201,7 @@ class OpNode(Node):
         self.op, self.needs = op, needs
         self.in_specs = tuple([None if t is None else t.spec for t in inputs] if specs is None else specs)
         self.saved: dict[str, Any] | None = {}
-        for want, source, nr in _wanted(type(op)):
+        for want, source, nr in _wanted(type(op)):  # type: ignore[arg-type]
             if source == "outputs":
                 self.saved[want] = tuple([Saved(t, place) for place, t in enumerate(outputs)])
             elif source == "output":
@@ -230,7 +230,7 @@ class OpNode(Node):
                 f"{self.name()}: this graph was gone through once and its saved values are freed; "
                 "pass retain_graph=True to the first backward() to go through it twice"
             )
-        found = self.op.vjp(*[self._argument(*want, dys) for want in _wanted(type(self.op))])
+        found = self.op.vjp(*[self._argument(*want, dys) for want in _wanted(type(self.op))])  # type: ignore[arg-type]
         grads = found if isinstance(found, tuple) else (found,)
         if len(grads) != len(self.needs):
             raise AutogradError(f"{self.name()}: gives {len(grads)} gradients for {len(self.needs)} inputs")
@@ -563,7 +563,7 @@ def _root(tensor: Tensor, grad: Tensor | None, create_graph: bool) -> tuple[Edge
             raise AutogradError(
                 f"backward: the gradient can be left out for a real number only{describe(tensor=tensor.spec)}"
             )
-        return edge, tensor.detach().new_ones(tensor.shape)
+        return edge, tensor.detach().new_ones(tensor.shape) if tensor.ndim else tensor._scalar(1, tensor.dtype)
     if grad.shape != tensor.shape:
         raise AutogradError(
             f"backward: gradient and tensor differ in shape{describe(tensor=tensor.spec, gradient=grad.spec)}"

@@ -9,19 +9,39 @@ Requires  REQ-F-OPS-100
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from medtorch.core.autocasting import narrow
-from medtorch.core.dtypes import int64
+from medtorch.core.devices import CPU
+from medtorch.core.dtypes import float32, int64
 from medtorch.core.ops.op import Array, Op, Tangents, require
 from medtorch.core.shapes import Shape
 from medtorch.core.spec import Spec
 from medtorch.core.windows import Pads, batched, both_sides, numbers, reach, same_padding, window_outputs
-from medtorch.errors import ArgumentError, DtypeError, ShapeError
+from medtorch.errors import ArgumentError, DtypeError, OpError, ShapeError
 
 if TYPE_CHECKING:
     from medtorch.core.kernels import Kernels
     from medtorch.core.tensor import Tensor
+
+
+def known_shape(op: _Convolution, first: Spec, *others: Spec | None) -> Shape | None:
+    """The shape of the result of float32 inputs that fit; None where they have to be looked at one by one."""
+    if first.dtype is not float32 or not all(spec is None or spec.dtype is float32 for spec in others):
+        return None
+    return _shape_of(op, first.shape, *(None if spec is None else spec.shape for spec in others))
+
+
+@lru_cache(2048)
+def _shape_of(op: _Convolution, *shapes: Shape | None) -> Shape | None:
+    """Remembered, as models ask for the same few over and over; None where they do not fit."""
+    try:
+        found: Spec = op.checked(*(None if shape is None else Spec(shape, float32, CPU) for shape in shapes))
+    except OpError:  # the caller asks again, with what the error has to show
+        return None
+    return found.shape
 
 
 class _Convolution(Op):
@@ -33,6 +53,7 @@ class _Convolution(Op):
     padding: Pads
     dilation: Shape
     groups: int
+    checked: ClassVar[Callable[..., Spec]]
 
     @property
     def spatial(self) -> int:
@@ -46,11 +67,6 @@ class _Convolution(Op):
         """Equal dtypes that can be multiplied, and a batch, a channel and the spatial dims each."""
         given = {name: spec for name, spec in specs.items() if spec is not None}
         first = next(iter(given.values()))
-        if first.dtype.category == 2 and all(
-            spec.dtype is first.dtype and len(spec.shape) == (1 if name == "bias" else self.spatial + 2)
-            for name, spec in given.items()
-        ):
-            return
         for name, spec in given.items():
             require(
                 spec.dtype.is_floating_point or spec.dtype is int64,
@@ -103,6 +119,9 @@ class Conv(_Convolution):
         return f"conv{self.spatial}d"
 
     def check(self, input: Spec, weight: Spec, bias: Spec | None) -> Spec:
+        return input.with_shape(known_shape(self, input, weight, bias) or self.checked(input, weight, bias).shape)
+
+    def checked(self, input: Spec, weight: Spec, bias: Spec | None) -> Spec:
         given = {"input": input, "weight": weight, "bias": bias}
         self.check_pair(**given)
         self.check_groups(weight.shape[0], **given)
@@ -144,6 +163,9 @@ class ConvInputGrad(_Convolution):
         return f"conv{self.spatial}d_input_grad"
 
     def check(self, grad: Spec, weight: Spec, bias: Spec | None) -> Spec:
+        return grad.with_shape(known_shape(self, grad, weight, bias) or self.checked(grad, weight, bias).shape)
+
+    def checked(self, grad: Spec, weight: Spec, bias: Spec | None) -> Spec:
         given = {self.called: grad, "weight": weight, "bias": bias}
         self.check_pair(**given)
         self.check_groups(weight.shape[0], **given)
@@ -187,6 +209,9 @@ class ConvWeightGrad(_Convolution):
         return f"conv{self.spatial}d_weight_grad"
 
     def check(self, input: Spec, grad: Spec) -> Spec:
+        return grad.with_shape(known_shape(self, input, grad) or self.checked(input, grad).shape)
+
+    def checked(self, input: Spec, grad: Spec) -> Spec:
         given = {"input": input, "grad": grad}
         self.check_pair(**given)
         self.check_groups(grad.shape[1], **given)
@@ -248,11 +273,28 @@ def _conv(
 ) -> Tensor:
     name = f"conv{spatial}d"
     check_input(name, spatial, input, weight, bias)
+    x, added = batched(input, spatial)
+    kernel = tuple(weight.shape[2:])
+    made = (
+        _known_op if _is_plain(stride) and _is_plain(padding) and _is_plain(dilation) and type(groups) is int else _op
+    )
+    out = made(name, spatial, stride, padding, dilation, groups, kernel)(x, weight, bias)
+    return out.squeeze(0) if added else out  # type: ignore[no-any-return]
+
+
+def _op(name: str, spatial: int, stride: Any, padding: Any, dilation: Any, groups: int, kernel: Shape) -> Conv:
     steps = numbers(stride, spatial, op=name, name="stride", least=1)
     spread = numbers(dilation, spatial, op=name, name="dilation", least=1)
-    x, added = batched(input, spatial)
-    out = Conv(steps, _pads(name, padding, steps, spread, weight.shape[2:]), spread, groups)(x, weight, bias)
-    return out.squeeze(0) if added else out  # type: ignore[no-any-return]
+    return Conv(steps, _pads(name, padding, steps, spread, kernel), spread, groups)
+
+
+_known_op = lru_cache(1024)(_op)
+
+
+def _is_plain(value: Any) -> bool:
+    """Whole numbers that nothing else equals: 1.0 and True, which are not taken, are 1 to a table."""
+    kind = type(value)
+    return kind is int or kind is str or (kind is tuple and all(type(v) is int for v in value))
 
 
 def _pads(name: str, padding: Any, stride: Shape, dilation: Shape, kernel: Shape) -> Pads:
@@ -271,6 +313,8 @@ def _pads(name: str, padding: Any, stride: Shape, dilation: Shape, kernel: Shape
 
 
 def check_input(name: str, spatial: int, input: Tensor, weight: Tensor, bias: Tensor | None) -> None:
+    if input.ndim == weight.ndim == spatial + 2 and 0 not in input.shape[2:]:
+        return
     given = {"input": input.spec, "weight": weight.spec, "bias": None if bias is None else bias.spec}
     text = f"input must have {spatial + 2} dims, or {spatial + 1} without a batch, has {input.ndim}"
     require(input.ndim in (spatial + 1, spatial + 2), ShapeError, name, text, **given)

@@ -6,7 +6,7 @@ Requires  REQ-F-OPS-112
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from medtorch.core.autocasting import narrow, unchanged
 from medtorch.core.dtypes import float32, float64
@@ -28,7 +28,7 @@ class Linear(Op):
     Raises    ShapeError
     """
 
-    uses = {"x": (1,), "weight": (0,)}
+    uses: ClassVar[dict[str, tuple[int, ...]]] = {"x": (1,), "weight": (0,)}
 
     def check(self, x: Spec, weight: Spec, bias: Spec | None) -> Spec:
         fits = x.ndim > 1 and x.shape[-1] == weight.shape[-1] and (bias is None or bias.shape == weight.shape[:1])

@@ -434,7 +434,11 @@ def _check_channels(
     """Enough dims, and one number a channel in all others."""
     shape = input.shape
     others = (running_mean, running_var, weight, bias)
-    if len(shape) >= least and input.dtype.is_floating_point and all(t is None or t.shape == shape[1:2] for t in others):
+    if (
+        len(shape) >= least
+        and input.dtype.is_floating_point
+        and all(t is None or t.shape == shape[1:2] for t in others)
+    ):
         return
     all_given = {"running_mean": running_mean, "running_var": running_var, "weight": weight, "bias": bias}
     specs = {"input": input.spec, **{which: t.spec for which, t in all_given.items() if t is not None}}

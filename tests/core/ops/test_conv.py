@@ -12,6 +12,8 @@ import pytest
 
 import medtorch
 from medtorch.core.backends.reference import windows as pieces
+from medtorch.core.ops import conv
+from medtorch.errors import ArgumentError, ShapeError
 from tests.oracles import windows
 
 pytestmark = pytest.mark.requirement("REQ-F-OPS-100", "REQ-F-OPS-101")
@@ -68,3 +70,17 @@ def test_no_channel_at_all_gives_the_bias(rng: np.random.Generator) -> None:
     out = medtorch.conv2d(medtorch.zeros(2, 0, 4, 4), medtorch.zeros(3, 0, 2, 2), medtorch.tensor([1.0, 2.0, 3.0]))
     assert out.shape == (2, 3, 3, 3)
     np.testing.assert_array_equal(out.numpy()[0, :, 0, 0], [1, 2, 3])
+
+
+@pytest.mark.parametrize("stride", [True, 1.0, (1.0, 1.0), (True, 1)])
+def test_numbers_that_equal_whole_ones_are_refused_after_those_were_taken(stride):
+    x, weight = medtorch.ones(1, 2, 4, 4), medtorch.ones(3, 2, 3, 3)
+    assert conv.conv2d(x, weight, stride=1).shape == conv.conv2d(x, weight, stride=(1, 1)).shape == (1, 3, 2, 2)
+    with pytest.raises(ArgumentError, match=r"^conv2d: stride must be a whole number or 2 of them"):
+        conv.conv2d(x, weight, stride=stride)
+
+
+def test_a_shape_that_was_refused_is_refused_again_with_all_that_was_given():
+    for _ in range(2):
+        with pytest.raises(ShapeError, match=r"^conv2d: input has 2 channels, weight expects 4 \(groups=1\)\n  input "):
+            conv.conv2d(medtorch.ones(1, 2, 4, 4), medtorch.ones(3, 4, 3, 3))

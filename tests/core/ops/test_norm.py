@@ -7,6 +7,7 @@ import pytest
 
 import medtorch
 from medtorch.core.ops import norm
+from medtorch.core.stepping import can_follow, count_one, follow
 from medtorch.errors import ShapeError
 
 pytestmark = pytest.mark.requirement("REQ-F-OPS-104")
@@ -90,3 +91,45 @@ def test_running_statistics_are_rounded_as_their_rule_written_with_tensors(rng):
     assert found.numpy().tobytes() == expected.numpy().tobytes()
     with pytest.raises(ShapeError, match=r"^running_moment: running and own differ in shape\n  running  \(9,\)"):
         norm.RunningMoment(0.1, 1.0)(running, own[:3])
+
+
+@pytest.mark.parametrize("affine", [True, False])
+@pytest.mark.parametrize("shape", [(2, 5, 4, 3), (3, 7), (1, 20, 6)])
+def test_known_moments_without_a_gradient_are_one_op_with_the_bits_of_the_steps(shape, affine, rng):
+    x, mean, var, weight, bias = (
+        medtorch.from_numpy(rng.uniform(0.5, 2, size).astype(np.float32)) for size in (shape, *[shape[1]] * 4)
+    )
+    given = (mean, var, weight, bias) if affine else (mean, var)
+    one = norm.batch_norm(x, *given)
+    steps = norm.batch_norm(x.requires_grad_(), *given)
+    assert steps.grad_fn is not None
+    assert one.numpy().tobytes() == steps.detach().numpy().tobytes()
+
+
+def test_running_statistics_follow_in_place_with_the_bits_of_the_steps(rng):
+    own = medtorch.from_numpy(rng.normal(size=(1, 9, 1, 1)).astype(np.float32))
+    start = rng.normal(size=9).astype(np.float32)
+    running = medtorch.from_numpy(start.copy())
+    before = running._version
+    assert can_follow(running, own)
+    follow(running, own, 0.1, 10 / 9)
+    expected = norm.RunningMoment(0.1, 10 / 9)(medtorch.from_numpy(start), own.reshape(9))
+    assert running.numpy().tobytes() == expected.numpy().tobytes()
+    assert running._version == before + 1
+
+
+def test_running_statistics_that_somebody_follows_are_left_to_the_ops(rng):
+    own = medtorch.ones(1, 3, 1)
+    assert not can_follow(medtorch.zeros(3, requires_grad=True), own)
+    assert not can_follow(medtorch.zeros(3, dtype=medtorch.float64), own)
+    assert not can_follow(medtorch.zeros(6)[:3], own)
+    assert not can_follow(medtorch.zeros(3), medtorch.ones(2, 3, 1))
+
+
+def test_a_whole_number_is_counted_in_place_and_a_part_of_others_is_not():
+    number = medtorch.tensor(4)
+    before = number._version
+    assert count_one(number)
+    assert (number.item(), number._version) == (5, before + 1)
+    assert not count_one(medtorch.zeros(3, dtype=medtorch.int64)[0])
+    assert not count_one(medtorch.tensor(1.0))

@@ -42,7 +42,8 @@ class NativeFamily(KernelFamily):
 
     def new_channels_last(self, shape: tuple[int, ...]) -> Array:
         """Float32 numbers of any value, (N, C, *size) with channels side by side in memory."""
-        return np.moveaxis(self.native.empty((shape[0], *shape[2:], shape[1])), -1, 1)
+        last = len(shape) - 1
+        return self.native.empty((shape[0], *shape[2:], shape[1])).transpose((0, last, *range(1, last)))
 
 
 def all_float32(*arrays: Array | None) -> bool:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from medtorch.core.backends.cpu.base import FLOAT32, all_float32
-from medtorch.core.backends.cpu.reduction import FoldFamily, count
+from medtorch.core.backends.cpu.reduction import FoldFamily, count, runs
 from medtorch.core.backends.cpu.softmax import LONG_ROW
 from medtorch.core.backends.reference.base import Array
 from medtorch.core.backends.reference.norm import NormKernels as ReferenceNormKernels
@@ -59,8 +59,7 @@ class NormKernels(FoldFamily, ReferenceNormKernels):
             return super().normalize_input_grad(dy, x, weight, mean, var, dims, eps)
         n = np.float32(count(x, dims))
         scale = self._scale(var, eps)
-        total = self.fold_over("sum", dy, dims)
-        along = self.fold_over("sum_standardized", x, dims, g=dy, mean=mean, scale=scale)
+        total, along = self._gradient_sums(dy, x, mean, scale, dims)
         level, factor = self.map("div", total, n), self.map("mul", scale, weight)
         slope = self.map("mul", scale, self.map("div", along, n))
         return self.map("normalize_input_grad_end", dy, x, mean, level, slope, factor), total, along
@@ -69,6 +68,17 @@ class NormKernels(FoldFamily, ReferenceNormKernels):
         mean = self.fold_mean(x, dims)
         var = self.fold_var(x, dims, mean)
         return mean, var, self._scale(var, eps)
+
+    def _gradient_sums(self, dy: Array, x: Array, mean: Array, scale: Array, dims: Shape) -> tuple[Array, Array]:
+        """The sums of dy, and of dy times standardized x, in one walk over both where they lie alike."""
+        first, last = runs(dims)[0]
+        found = self.set.gradient_sums(x, dy, first, last, mean, scale)
+        if found is None:
+            along = self.fold_over("sum_standardized", x, dims, g=dy, mean=mean, scale=scale)
+            return self.fold_over("sum", dy, dims), along
+        rest = tuple(d for d in dims if not first <= d < last)
+        total, along = (self.fold_over("sum", each, rest) for each in found)
+        return total, along
 
     def _scale(self, var: Array, eps: float) -> Array:
         return self.map("rsqrt_of_sum", var, eps)

@@ -7,7 +7,7 @@ from medtorch.core.backends.reference.elementwise import ElementwiseKernels
 from medtorch.core.backends.reference.fused import FusedKernels
 
 
-class BatchNormKernels(ElementwiseKernels, FusedKernels):
+class BatchNormKernels(FusedKernels, ElementwiseKernels):
     """x (N, C, ...); all others (C)."""
 
     def batch_norm(

@@ -59,6 +59,34 @@ def test_the_greatest_and_its_place_are_those_of_the_reference(sets, reference, 
             )
 
 
+@pytest.mark.parametrize(
+    ("size", "kernel", "stride", "padding", "dilation"),
+    [
+        ((40, 9), (3, 3), (2, 2), (1, 1), (1, 1)),
+        ((67, 4), (5, 2), (1, 2), (2, 0), (1, 1)),
+        ((64, 6), (2, 2), (2, 2), (0, 0), (1, 1)),
+        ((37, 6), (2, 3), (3, 3), (0, 0), (1, 1)),
+        ((40, 7), (3, 2), (1, 1), (1, 0), (3, 1)),
+        ((34, 5, 4), (3, 2, 2), (2, 2, 2), (1, 0, 0), (1, 1, 1)),
+    ],
+)
+@pytest.mark.parametrize("channels", [70, 3])
+def test_images_cut_into_bands_send_back_what_whole_ones_do(
+    sets, reference, rng, size, kernel, stride, padding, dilation, channels
+):
+    count = counts(size, kernel, stride, padding, dilation, False)
+    x, dy = numbers(rng, 2, channels, *size), numbers(rng, 2, channels, *count)
+    x[x > 1] = 1  # equals
+    x[0, 0].flat[::5] = np.nan
+    places = reference.max_pool_indices(x, kernel, stride, padding, dilation, count)
+    expected = sets[0].pool_scatter(dy, places, size)
+    assert rms_gap(expected, reference.pool_scatter(dy.astype(float), places, size)) < BOUND
+    for kernels in sets:
+        for lay in (np.asarray, channels_last):
+            found = kernels.max_pool_input_grad(lay(dy), lay(x), kernel, stride, padding, dilation)
+            assert same_bits(found, expected), kernels.set.name
+
+
 @pytest.mark.parametrize(("padded", "divisor"), [(True, None), (False, None), (True, 3)])
 def test_means_and_their_gradients_are_right_and_the_same_bits(sets, reference, rng, window, padded, divisor):
     size, (kernel, stride, padding, _, count), plain = window

@@ -81,15 +81,19 @@ const float* line_of(const FoldPlan& p, const Walk& job, FoldPlan::Role role, fl
   return line;
 }
 
-// One block of a job's outputs, to `to(place in y, result)`.
+// One block of a job's outputs, to `to(place in y, result)`; with `of_g` those of g, which is then read as x.
 template <typename F>
-void fold_job(const FoldPlan& p, const FoldKernels& kernels, const Walk& job, const F& to) noexcept {
+void fold_job(const FoldPlan& p, const FoldKernels& kernels, const Walk& job, bool of_g, const F& to) noexcept {
   float mean[most_outputs], scale[most_outputs];
   const Index from = job.block * block_length;
   const FoldInput &x = p.in[FoldPlan::x], &g = p.in[FoldPlan::g];
   Block block{x.data + job.start[FoldPlan::x] + from * x.term_step, nullptr, std::min(block_length, p.terms - from), x.term_step, g.term_step,
               line_of(p, job, FoldPlan::mean, mean), line_of(p, job, FoldPlan::scale, scale)};
   if (g.data != nullptr) block.g = g.data + job.start[FoldPlan::g] + from * g.term_step;
+  if (of_g) {
+    block.x = block.g;
+    block.x_step = g.term_step;
+  }
   if (p.side < 0) return to(job.y, kernels.along(block));
   double line[most_outputs];
   kernels.across(block, static_cast<int>(job.outputs), line);
@@ -125,26 +129,41 @@ Index FoldPlan::outputs() const noexcept {
   return n;
 }
 
-void FoldPlan::run(const FoldKernels& kernels, float* y) const {
+void FoldPlan::run(const FoldKernels& kernels, float* y, const FoldKernels* over_g, float* y_g) const {
   const Index blocks = std::max<Index>(1, (terms + block_length - 1) / block_length), count = outputs();
-  if (terms == 0) return std::fill(y, y + count, static_cast<float>(kernels.start / divisor));
+  const int folds = over_g == nullptr ? 1 : 2;
+  const FoldKernels* const each[] = {&kernels, over_g};
+  float* const to[] = {y, y_g};
+  const double by[] = {divisor, 1.0};
+  if (terms == 0) {
+    for (int f = 0; f < folds; ++f) std::fill(to[f], to[f] + count, static_cast<float>(each[f]->start / by[f]));
+    return;
+  }
   std::optional<Scratch> partial;
-  if (blocks > 1) partial.emplace(2 * blocks * count);
+  if (blocks > 1) partial.emplace(2 * blocks * count * folds);
   double* const rows = blocks > 1 ? reinterpret_cast<double*>(partial->data()) : nullptr;
   const Index numbers = std::min(terms, block_length) * (side < 0 ? 1 : std::min<Index>(most_outputs, size[side]));
   parallel(Walk::count(*this, blocks), std::max<Index>(1, share / numbers), [&](Index begin, Index end) {
     const FloatEnvironment environment;
     Walk job(*this, blocks, begin);
-    for (Index nr = begin; nr < end; ++nr, job.next()) {
-      if (rows != nullptr) fold_job(*this, kernels, job, [row = rows + job.block * count](Index place, double result) { row[place] = result; });
-      else fold_job(*this, kernels, job, [&](Index place, double result) { y[place] = static_cast<float>(result / divisor); });
-    }
+    for (Index nr = begin; nr < end; ++nr, job.next())
+      for (int f = 0; f < folds; ++f) {
+        if (rows != nullptr) {
+          double* const row = rows + (f * blocks + job.block) * count;
+          fold_job(*this, *each[f], job, f == 1, [row](Index place, double result) { row[place] = result; });
+        } else {
+          fold_job(*this, *each[f], job, f == 1, [&, f](Index place, double result) { to[f][place] = static_cast<float>(result / by[f]); });
+        }
+      }
   });
   if (rows == nullptr) return;
   const FloatEnvironment environment;
-  for (Index b = 1; b < blocks; ++b)
-    for (Index i = 0; i < count; ++i) rows[i] = kernels.join(rows[i], rows[b * count + i]);
-  for (Index i = 0; i < count; ++i) y[i] = static_cast<float>(rows[i] / divisor);
+  for (int f = 0; f < folds; ++f) {
+    double* const total = rows + f * blocks * count;
+    for (Index b = 1; b < blocks; ++b)
+      for (Index i = 0; i < count; ++i) total[i] = each[f]->join(total[i], total[b * count + i]);
+    for (Index i = 0; i < count; ++i) to[f][i] = static_cast<float>(total[i] / by[f]);
+  }
 }
 
 void FoldPlan::places(const ReductionTable& kernels, bool greatest, std::int32_t* y) const noexcept {

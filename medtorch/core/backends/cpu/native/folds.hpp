@@ -27,7 +27,8 @@ struct FoldPlan {
   // Join kept dims that all arrays walk through evenly, and find the side by which to read; false where there is none.
   bool prepare() noexcept;
   Index outputs() const noexcept;
-  void run(const FoldKernels& kernels, float* y) const;
+  // With `over_g` also y_g[kept...] = that fold over g, while its numbers are near.
+  void run(const FoldKernels& kernels, float* y, const FoldKernels* over_g = nullptr, float* y_g = nullptr) const;
   void places(const ReductionTable& kernels, bool greatest, std::int32_t* y) const noexcept;
 };
 

@@ -124,6 +124,29 @@ nb::object fold(const KernelSet& set, const char* name, nb::handle x, int first,
   return y.array;
 }
 
+// gradient_sums(x, g, first, last, mean, scale): the sums of g and of ((x - mean) scale) g in one walk, dims kept; None as above.
+nb::object gradient_sums(const KernelSet& set, nb::handle x, nb::handle g, int first, int last, nb::handle mean, nb::handle scale) {
+  const Buffer x_(x), g_(g), mean_(mean), scale_(scale);
+  Request r;
+  const Buffer* const all[] = {&x_, &g_, &mean_, &scale_};
+  for (const Buffer* b : all)
+    if (!b->is_float()) return nb::none();
+  if (!describe(x_, &g_, &mean_, &scale_, first, last, r)) return nb::none();
+  int order[most_dims];
+  order_of(x_.ndim(), order);
+  NewArray total = new_array(x_.ndim(), r.shape, order, false), along = new_array(x_.ndim(), r.shape, order, false);
+  const nb::object both = nb::make_tuple(total.array, along.array);
+  if (r.plan.outputs() == 0) return both;
+  const FoldKernels &plain = set->reduction.folds[static_cast<int>(Fold::sum)], &standardized = set->reduction.folds[static_cast<int>(Fold::sum_standardized)];
+  launch({reads(x_), reads(g_), reads(mean_), reads(scale_), writes(total), writes(along)}, r.numbers >= enough_to_release,
+         [plan = r.plan, &plain, &standardized](char* const* at) {
+           FoldPlan placed = plan;
+           for (int k = 0; k < FoldPlan::inputs; ++k) placed.in[k].data = numbers_at(at[k]);
+           placed.run(standardized, numbers_at(at[FoldPlan::inputs + 1]), &plain, numbers_at(at[FoldPlan::inputs]));
+         });
+  return both;
+}
+
 // place(x, dim, greatest): where the extreme along a dim lies, as int32 within float32 (to be looked at as such); None as above.
 nb::object place(const KernelSet& set, nb::handle x, int dim, bool greatest) {
   const Buffer x_(x);
@@ -148,6 +171,7 @@ nb::object place(const KernelSet& set, nb::handle x, int dim, bool greatest) {
 void bind_reduction(KernelSetClass& set) {
   set.def("fold", &fold, nb::arg("name"), nb::arg("x"), nb::arg("first"), nb::arg("last"), nb::arg("keepdim"), nb::arg("divisor") = 1.0, nb::arg("g") = nb::none(), nb::arg("mean") = nb::none(),
           nb::arg("scale") = nb::none());
+  set.def("gradient_sums", &gradient_sums, nb::arg("x"), nb::arg("g"), nb::arg("first"), nb::arg("last"), nb::arg("mean"), nb::arg("scale"));
   set.def("place", &place, nb::arg("x"), nb::arg("dim"), nb::arg("greatest"));
 }
 

@@ -127,31 +127,50 @@ void run(const Pool& p) noexcept {
   });
 }
 
-// Vector by vector of channels: the place of each lane's maximum, then the gradient added there and zeros elsewhere, which
-// change nothing: a sum that starts at +0 is never -0. Rows of the outermost dim that lie outside of `band` are left alone.
+// A few vectors of channels side by side, whole unless there is one: the place of each lane's maximum, then the gradient added
+// there and zeros elsewhere, which change nothing: a sum that starts at +0 is never -0. Places outside of `band` are left alone.
 // `alone`: no other box reaches these places, so that what is added up starts, and ends, here.
-template <bool alone>
-void send_back(const Pool& p, const Box& b, const Box& band, const float* x, Index c, int left, Vec grad, float* dx, const Index* dx_stride) noexcept {
-  Vec best = Vec::set(-__builtin_inff()), place = Vec::zero();
-  Index nr = 0;
+template <bool alone, int vectors>
+void send_back(const Pool& p, const Box& b, const Box& band, const float* x, int left, const float* dy, float* dx, const Index* dx_stride) noexcept {
+  Vec best[vectors], place[vectors], grad[vectors];
+#pragma GCC unroll 4
+  for (int v = 0; v < vectors; ++v) {
+    best[v] = Vec::set(-__builtin_inff());
+    place[v] = Vec::zero();
+    grad[v] = read(dy + v * Vec::lanes, left);
+  }
+  float nr = 0.0f;
   for (Index i = b.low[0]; i < b.high[0]; i += p.step[0])
-    for (Index j = b.low[1]; j < b.high[1]; j += p.step[1])
-      for (Index k = b.low[2]; k < b.high[2]; k += p.step[2], ++nr) {
-        const Vec value = read(x + i * p.x_stride[0] + j * p.x_stride[1] + k * p.x_stride[2] + c, left);
-        const Vec::Mask better = takes_over(best, value);
-        best = select(better, value, best);
-        place = select(better, Vec::set(static_cast<float>(nr)), place);
+    for (Index j = b.low[1]; j < b.high[1]; j += p.step[1]) {
+      const float* row = x + i * p.x_stride[0] + j * p.x_stride[1];
+      for (Index k = b.low[2]; k < b.high[2]; k += p.step[2], nr += 1.0f) {
+        const float* from = row + k * p.x_stride[2];
+        const Vec here = Vec::set(nr);
+#pragma GCC unroll 4
+        for (int v = 0; v < vectors; ++v) {
+          const Vec value = read(from + v * Vec::lanes, left);
+          const Vec::Mask better = takes_over(best[v], value);
+          best[v] = select(better, value, best[v]);
+          place[v] = select(better, here, place[v]);
+        }
       }
-  nr = 0;
+    }
+  nr = 0.0f;
   for (Index i = b.low[0]; i < b.high[0]; i += p.step[0])
     for (Index j = b.low[1]; j < b.high[1]; j += p.step[1]) {
       const bool inside = alone || (i >= band.low[0] && i < band.high[0] && j >= band.low[1] && j < band.high[1]);
-      float* to = dx + i * dx_stride[0] + j * dx_stride[1] + c;
-      for (Index k = b.low[2]; k < b.high[2]; k += p.step[2], ++nr) {
+      float* row = dx + i * dx_stride[0] + j * dx_stride[1];
+      for (Index k = b.low[2]; k < b.high[2]; k += p.step[2], nr += 1.0f) {
         if (!inside) continue;
-        const Vec sent = select(equal(place, Vec::set(static_cast<float>(nr))), grad, Vec::zero());
-        const Vec sum = (alone ? Vec::zero() : read(to + k * dx_stride[2], left)) + sent;
-        left == Vec::lanes ? sum.store(to + k * dx_stride[2]) : sum.store(to + k * dx_stride[2], left);
+        float* to = row + k * dx_stride[2];
+        const Vec here = Vec::set(nr);
+#pragma GCC unroll 4
+        for (int v = 0; v < vectors; ++v) {
+          const Vec sent = select(equal(place[v], here), grad[v], Vec::zero());
+          const Vec sum = (alone ? Vec::zero() : read(to + v * Vec::lanes, left)) + sent;
+          if (left == Vec::lanes) sum.store(to + v * Vec::lanes);
+          else sum.store(to + v * Vec::lanes, left);
+        }
       }
     }
 }
@@ -186,10 +205,11 @@ void band_input_grad(const Pool& p, Index n, const Box& band, int cut, float* dx
       for (Index o2 = 0; o2 < p.count[2]; ++o2) {
         const Box b = {{p.low[0][o0], p.low[1][o1], p.low[2][o2]}, {p.high[0][o0], p.high[1][o1], p.high[2][o2]}};
         const float* dy = p.y + n * p.y_image + o0 * p.y_stride[0] + o1 * p.y_stride[1] + o2 * p.y_stride[2];
-        for (Index c = 0; c < p.channels; c += Vec::lanes) {
-          const int left = static_cast<int>(least<Index>(Vec::lanes, p.channels - c));
-          send_back<alone>(p, b, band, x, c, left, read(dy + c, left), dx, dx_stride);
-        }
+        Index c = 0;
+        for (; c + 4 * Vec::lanes <= p.channels; c += 4 * Vec::lanes)
+          send_back<alone, 4>(p, b, band, x + c, Vec::lanes, dy + c, dx + c, dx_stride);
+        for (; c < p.channels; c += Vec::lanes)
+          send_back<alone, 1>(p, b, band, x + c, static_cast<int>(least<Index>(Vec::lanes, p.channels - c)), dy + c, dx + c, dx_stride);
       }
     }
 }
