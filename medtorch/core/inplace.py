@@ -87,21 +87,38 @@ def write(target: Tensor, value: Tensor, name: str) -> None:
 
 def guard(target: Tensor, name: str) -> None:
     """Raise where `target` may not be changed in place."""
-    shown = describe(tensor=target.spec)
     laid_out.refuse_change(target, name)
     if target._inference and not STATE.inference:
-        raise AutogradError(f"{name}: an inference tensor can be changed in place in inference mode only{shown}")
-    laid_over = any(stride == 0 and size > 1 for stride, size in zip(target._array.strides, target.shape, strict=True))
-    if laid_over and target.numel():
-        raise ShapeError(f"{name}: several elements of the tensor share one place in memory; clone() it first{shown}")
-    if not STATE.grad:
-        return
+        raise AutogradError(
+            f"{name}: an inference tensor can be changed in place in inference mode only{describe(tensor=target.spec)}"
+        )
+    array = target._array
+    if (
+        0 in array.strides
+        and array.size
+        and any(s == 0 and n > 1 for s, n in zip(array.strides, array.shape, strict=True))
+    ):
+        raise ShapeError(
+            f"{name}: several elements of the tensor share one place in memory; clone() it first"
+            f"{describe(tensor=target.spec)}"
+        )
+    if STATE.grad:
+        _guard_recorded(target, name)
+
+
+def _guard_recorded(target: Tensor, name: str) -> None:
     owner = target if target._base is None else target._base
     if owner.requires_grad and owner.grad_fn is None:
         kind = "a leaf" if owner is target else "a view of a leaf"
-        raise AutogradError(f"{name}: {kind} that requires grad cannot be changed in place while recording{shown}")
+        raise AutogradError(
+            f"{name}: {kind} that requires grad cannot be changed in place while recording"
+            f"{describe(tensor=target.spec)}"
+        )
     if target._view_kind and target.requires_grad:
-        raise AutogradError(f"{name}: this view was made {target._view_kind} and cannot be changed in place{shown}")
+        raise AutogradError(
+            f"{name}: this view was made {target._view_kind} and cannot be changed in place"
+            f"{describe(tensor=target.spec)}"
+        )
 
 
 def assign(target: Tensor, value: Tensor, name: str) -> Tensor:

@@ -20,6 +20,7 @@ from medtorch.core.backends.cpu.matmul import MatmulKernels
 from medtorch.core.backends.cpu.norm_fused import NormFusedKernels
 from medtorch.core.backends.cpu.optimizer import OptimizerKernels
 from medtorch.core.backends.cpu.pool import PoolKernels
+from medtorch.core.backends.cpu.recurrence import RecurrenceKernels
 from medtorch.core.backends.cpu.reduction import ReductionKernels
 from medtorch.core.backends.cpu.softmax import SoftmaxKernels
 from medtorch.core.backends.reference import ReferenceKernels
@@ -36,6 +37,7 @@ class CpuKernels(
     MatmulKernels,
     OptimizerKernels,
     PoolKernels,
+    RecurrenceKernels,
     ReductionKernels,
     SoftmaxKernels,
     ReferenceKernels,

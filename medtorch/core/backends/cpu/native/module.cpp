@@ -17,7 +17,7 @@ constexpr const char* compiler = "GCC " __VERSION__;
 #endif
 
 // What Python calls: medtorch/core/backends/cpu/probe.py expects this number. Whoever changes a binding raises both.
-constexpr int interface = 4;
+constexpr int interface = 5;
 
 NB_MODULE(_native, module) {
   nb::set_leak_warnings(false);  // the kernels of a process live as long as it does
@@ -44,6 +44,7 @@ NB_MODULE(_native, module) {
   bind_matmul(set);
   bind_optimizer(set);
   bind_pool(set);
+  bind_recurrence(set);
   bind_attention(set);
   bind_copy(set);
 }

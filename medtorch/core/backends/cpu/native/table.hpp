@@ -11,6 +11,7 @@
 #include "families/matmul.hpp"
 #include "families/optimizer.hpp"
 #include "families/pool.hpp"
+#include "families/recurrence.hpp"
 
 namespace medtorch {
 
@@ -27,6 +28,7 @@ struct Table {
   MatmulTable matmul;
   OptimizerTable optimizer;
   PoolTable pool;
+  RecurrenceTable recurrence;
 };
 
 const Table& table_scalar() noexcept;

@@ -43,6 +43,7 @@ void bind_elementwise(KernelSetClass& set);
 void bind_matmul(KernelSetClass& set);
 void bind_optimizer(KernelSetClass& set);
 void bind_pool(KernelSetClass& set);
+void bind_recurrence(KernelSetClass& set);
 void bind_attention(KernelSetClass& set);
 void bind_copy(KernelSetClass& set);
 

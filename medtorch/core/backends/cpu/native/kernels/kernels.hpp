@@ -24,6 +24,7 @@ ElementwiseTable elementwise_table() noexcept;
 MatmulTable matmul_table() noexcept;
 OptimizerTable optimizer_table() noexcept;
 PoolTable pool_table() noexcept;
+RecurrenceTable recurrence_table() noexcept;
 
 template <typename T> constexpr T least(T a, T b) noexcept { return b < a ? b : a; }
 template <typename T> constexpr T most(T a, T b) noexcept { return a < b ? b : a; }

@@ -24,6 +24,7 @@ const Table& MEDTORCH_JOIN(table_, MEDTORCH_ISA)() noexcept {
     t.matmul = isa::matmul_table();
     t.optimizer = isa::optimizer_table();
     t.pool = isa::pool_table();
+    t.recurrence = isa::recurrence_table();
     t.interpolate = isa::interpolate_table();
     t.norm = isa::norm_table();
     t.softmax = isa::softmax_table();
