@@ -12,10 +12,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from medtorch.core.backends import kernels_for
 from medtorch.core.devices import device
 from medtorch.core.graph.ir import Graph, same_op
 from medtorch.core.graph.recorder import Recorder, same_numbers
 from medtorch.core.graph.structure import Structure, put_together, taken_apart
+from medtorch.core.kernels import Kernels
 from medtorch.core.modes import STATE, set_grad_enabled
 from medtorch.core.tensor import Tensor
 from medtorch.errors import CompileError
@@ -39,9 +41,16 @@ def capture(model: Callable[..., Any], arguments: Structure, arrays: list[Array]
     """
     check_evaluation(model)
     first = _watched(model, arguments, [array.copy(order="K") for array in arrays], place)
+    trim(kernels_for(place))  # the second run would have its own on top of what the first one left
     second = _watched(model, arguments, [other_numbers(array) for array in arrays], place)
     _check_same(first, second)
     return first
+
+
+def trim(kernels: Kernels) -> None:
+    """Give back the memory that the last pass needed."""
+    if kernels.native is not None:
+        kernels.native.trim_memory()
 
 
 def check_evaluation(model: Callable[..., Any]) -> None:

@@ -15,7 +15,7 @@ from medtorch.core.backends import kernels_for
 from medtorch.core.devices import device
 from medtorch.core.graph.accuracy import Accuracy, compare
 from medtorch.core.graph.algorithms import Algorithms, chosen_algorithms
-from medtorch.core.graph.capture import capture, other_numbers
+from medtorch.core.graph.capture import capture, other_numbers, trim
 from medtorch.core.graph.constants import ConstantPool, Supply
 from medtorch.core.graph.ir import Graph
 from medtorch.core.graph.lifetimes import Planner
@@ -85,15 +85,15 @@ def make_plan(
             lambda array: pool.keep_packed(array, kernels),
             keep=keep,
         )
-        _let_go(kernels)
+        trim(kernels)
         seen = probe(graph, kernels, arrays, supply)
         graph = replace(graph, constants=supply.made)
         accuracy = compare(list(seen.answers), captured.answers, exact=not rewrites)
-        _let_go(kernels)
+        trim(kernels)
         others = [other_numbers(array) for array in arrays]
         answers = probe(graph, kernels, others).answers
         chosen = chosen_algorithms(graph, kernels, arrays, seen.answers)
-        _let_go(kernels)
+        trim(kernels)
         checked = planned_program(graph, kernels, seen, place, poison=True, keep=keep)
         _check(checked, arrays, seen.answers, "when values share memory")
         _check(checked, others, answers, "for other numbers")
@@ -142,12 +142,6 @@ def _frugal(kernels: Kernels) -> Iterator[None]:
         yield
     finally:
         kernels.native.hold_memory(True)
-        kernels.native.trim_memory()
-
-
-def _let_go(kernels: Kernels) -> None:
-    """Give back what the last pass needed."""
-    if kernels.native is not None:
         kernels.native.trim_memory()
 
 
