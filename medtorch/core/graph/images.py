@@ -34,7 +34,7 @@ from medtorch.core.ops.copy import Clone
 from medtorch.core.ops.interpolate import Interpolate
 from medtorch.core.ops.matmul import Matmul
 from medtorch.core.ops.max_pool import AdaptiveMaxPool, MaxPool
-from medtorch.core.ops.norm import Normalize, Standardize
+from medtorch.core.ops.norm import BatchNorm, Normalize, Standardize
 from medtorch.core.ops.op import Op
 from medtorch.core.ops.pad import Pad
 from medtorch.core.ops.reduction import Mean, Sum
@@ -174,6 +174,7 @@ _RULES: dict[type[Op], Callable[[Any, Shapes], Parts]] = {
     **dict.fromkeys((Arrange, Expand), _stretched),
     ScaleShift: lambda op, shapes: _first(op, shapes) if op.dim > 0 else None,
     Roll: lambda op, shapes: None if 0 in _counted(op.dims, shapes) else (True,),
+    BatchNorm: _first,
     Permute: _permute,
     Pad: _pad,
     Matmul: _matmul,

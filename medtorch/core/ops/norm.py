@@ -366,8 +366,8 @@ class BatchNorm(Op):
 
 
 def _is_unfollowed(given: tuple[Tensor | None, ...]) -> bool:
-    """Whether nothing records or follows what is made of these, and all are float32, or all float64."""
-    if STATE.levels or STATE.batches or STATE.capture is not None:
+    """Whether no gradient or tangent is to follow what is made of these, and all are float32, or all float64."""
+    if STATE.levels or STATE.batches:
         return False
     here = [t for t in given if t is not None]
     if STATE.grad and any(t.requires_grad for t in here):

@@ -41,6 +41,7 @@ ALONE = [
     (fused.ScaleShift("relu", 0.0, 1), [IMAGE, (4,), (4,)]),
     (fused.NormalizeFused("relu", 0.0, (2, 3), 1e-5), [IMAGE, (4,), (4,)]),
     (norm.Standardize((1, 2, 3), 1e-5), [IMAGE]),
+    (norm.BatchNorm(3.0), [IMAGE, (4,), (4,), (4,), None]),
     (fused.AddActivated("relu", 0.0), [IMAGE, IMAGE]),
     (arithmetic.Add(), [IMAGE, (4, 1, 7)]),
     (arithmetic.Mul(), [(IMAGES, 4, 1, 1), IMAGE]),

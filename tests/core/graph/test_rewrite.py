@@ -42,6 +42,20 @@ def through(graph, *passes):
     return graph, counts
 
 
+@pytest.mark.parametrize("affine", [True, False])
+def test_a_batch_norm_is_one_op_of_the_model_and_steps_that_passes_know(affine):
+    model = lively(nn.BatchNorm2d(4, affine=affine))
+    captured = graph_of(model, image((2, 4, 3, 3)))
+    assert names(captured) == ["batch_norm"]
+    graph, _ = through(captured, lower)
+    assert names(graph)[-2:] == ["mul", "add"]
+    assert set(names(graph)) <= {"add", "rsqrt", "mul", "neg", "sub", "regroup"}
+    x = image((2, 4, 3, 3), seed=6)
+    for rewrites in ("all", "none"):
+        compiled = medtorch.compile(model, x, rewrites=rewrites)
+        assert compiled(x).numpy().tobytes() == eager(model, x).numpy().tobytes()
+
+
 # -- dead code, identities, constants ----------------------------------------------------------------------------------
 
 

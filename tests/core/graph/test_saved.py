@@ -227,3 +227,23 @@ def test_constants_of_other_shapes_are_refused():
                 restore_plans(
                     model, data, arrays | {name: np.zeros((array.shape[0] + 1, *array.shape[1:]), array.dtype)}
                 )
+
+
+def test_a_batch_norm_that_was_not_rewritten_is_kept_and_held_to_its_channels():
+    medtorch.manual_seed(3)
+    model, x = lively(nn.Sequential(nn.BatchNorm2d(3), nn.BatchNorm2d(3, affine=False))), image((2, 3, 4, 4))
+    compiled = medtorch.compile(model, x, rewrites="none")
+    data, arrays = save_plans(compiled)
+    data = json.loads(json.dumps(data))
+    nodes = data["plans"][0]["nodes"]
+    assert [node["op"] for node in nodes] == ["BatchNorm", "BatchNorm"]
+    restored = restore_plans(model, data, arrays)
+    assert restored(x).numpy().tobytes() == eager(model, x).numpy().tobytes() == compiled(x).numpy().tobytes()
+    mean = next(c["tensor"] for c in data["plans"][0]["constants"] if c["value"] == nodes[0]["inputs"][1])
+    for wrong in (np.zeros(1, np.float32), np.zeros(4, np.float32), np.zeros(3)):
+        with pytest.raises(FormatError, match="batch_norm: sizes do not fit"):
+            restore_plans(model, data, arrays | {mean: wrong})
+    for place in (0, 1, 2):
+        absent = with_value(data, ("plans", 0, "nodes", 0, "inputs", place), None)
+        with pytest.raises(FormatError):
+            restore_plans(model, absent, arrays)

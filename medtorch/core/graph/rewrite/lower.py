@@ -4,11 +4,15 @@ convolution, transposed convolution -> ConvFused, ConvTransposeFused
 x times a matrix that never changes -> LinearFused
 normalization                       -> NormalizeFused
 activations                         -> Activate
+batch norm by running moments       -> the steps of it, which other passes know as scales and shifts
 reshape                             -> Regroup, which copies where another pass has changed the memory layout
 """
 
 from __future__ import annotations
 
+import numpy as np
+
+from medtorch.core.backends import move
 from medtorch.core.graph.draft import Draft
 from medtorch.core.graph.ir import Graph, Node, Value
 from medtorch.core.graph.ops import (
@@ -30,12 +34,14 @@ from medtorch.core.ops.activation import (
     Silu,
     Softplus,
 )
+from medtorch.core.ops.arithmetic import Add, Mul, Sub
 from medtorch.core.ops.conv import Conv, ConvInputGrad
-from medtorch.core.ops.elementwise import Clamp, Relu, Sigmoid, Tanh
+from medtorch.core.ops.elementwise import Clamp, Neg, Relu, Rsqrt, Sigmoid, Tanh
 from medtorch.core.ops.matmul import Matmul
-from medtorch.core.ops.norm import Normalize
+from medtorch.core.ops.norm import BatchNorm, Normalize
 from medtorch.core.ops.op import Op
 from medtorch.core.ops.shape import Permute, Reshape
+from medtorch.core.spec import Spec
 
 
 def lower(graph: Graph) -> tuple[Graph, dict[str, int]]:
@@ -58,6 +64,8 @@ def _lower(draft: Draft, fixed: set[Value], place: int, node: Node) -> None:
     elif isinstance(op, ConvInputGrad):
         lowered = ConvTransposeFused("none", 0.0, op.stride, op.padding, op.dilation, op.groups, op.size)
         draft.put(place, Node(lowered, (*node.inputs, None), node.outputs))
+    elif isinstance(op, BatchNorm):
+        _lower_batch_norm(draft, place, node, op.eps)
     elif isinstance(op, Normalize):
         _lower_normalize(draft, place, node, op)
     elif isinstance(op, Matmul):
@@ -97,6 +105,33 @@ def activation_of(op: Op) -> tuple[str, float] | None:
 
 def _keeps_dtype(draft: Draft, node: Node) -> bool:
     return all(v is None or draft.specs[v].dtype is draft.specs[node.outputs[0]].dtype for v in node.inputs)
+
+
+def _lower_batch_norm(draft: Draft, place: int, node: Node, eps: float) -> None:
+    """Rounded as the kernel does: scale = (var + eps)^(-1/2) weight, shift = bias - mean scale, y = x scale + shift."""
+    x, mean, var, weight, bias = node.inputs
+    if x is None or mean is None or var is None:
+        return
+    spec, channel = draft.specs[x], draft.specs[mean]
+    across = spec.with_shape((1, spec.shape[1], *(1,) * (spec.ndim - 2)))
+    steps: list[Node] = []
+
+    def step(op: Op, made: Spec, *taken: Value) -> Value:
+        value = draft.new_value(made)
+        steps.append(Node(op, taken, (value,)))
+        return value
+
+    number = move(np.asarray(eps, spec.dtype.numpy), spec.device)
+    little = draft.new_constant(number, spec.with_shape(()), None)
+    scale = step(Rsqrt(), channel, step(Add(), channel, var, little))
+    scale = scale if weight is None else step(Mul(), channel, scale, weight)
+    if bias is None:
+        shift = step(Mul(), channel, step(Neg(), channel, mean), scale)
+    else:
+        shift = step(Sub(), channel, bias, step(Mul(), channel, mean, scale))
+    scale, shift = (step(Regroup(across.shape), across, value) for value in (scale, shift))
+    scaled = step(Mul(), spec, x, scale)
+    draft.put(place, *steps, Node(Add(), (scaled, shift), node.outputs))
 
 
 def _lower_normalize(draft: Draft, place: int, node: Node, op: Normalize) -> None:

@@ -52,7 +52,7 @@ _KNOWN: tuple[type[Op], ...] = (
     *(avg_pool.AvgPool, avg_pool.AdaptiveAvgPool, max_pool.MaxPool, max_pool.AdaptiveMaxPool),
     *(conv.Conv, conv.ConvInputGrad, conv_transpose.ConvTranspose, matmul.Matmul, interpolate.Interpolate),
     *(attention.ScaledDotProductAttention, shape.Select, shape.Split, shape.Unbind, shape.Flip),
-    *(copy.Cast, copy.Clone, indexing.BasicIndex, norm.Normalize, norm.Standardize, pad.Pad),
+    *(copy.Cast, copy.Clone, indexing.BasicIndex, norm.BatchNorm, norm.Normalize, norm.Standardize, pad.Pad),
     *(extremes.Amax, moments.VectorNorm, reduction.Mean, reduction.Sum, softmax.LogSoftmax, softmax.Softmax),
     *(shape.Cat, shape.Expand, shape.Permute, shape.Reshape, shape.Roll, shape.Slice),
 )

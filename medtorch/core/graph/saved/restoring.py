@@ -38,6 +38,7 @@ from medtorch.core.graph.saved.checks import (
 )
 from medtorch.core.graph.saved.operations import DTYPES, op_from_data
 from medtorch.core.graph.saved.saving import FORMAT, VERSION
+from medtorch.core.ops.norm import BatchNorm
 from medtorch.core.spec import Spec
 from medtorch.errors import FormatError, LimitError, MedtorchError
 
@@ -183,6 +184,11 @@ def _check_more(op: Any, taken: list[Spec | None]) -> None:
         x, weight, bias = given
         fits = x is not None and len(x) > 1 and weight == bias == x[1:2] and len(set(op.dims)) == len(op.dims)
         if not fits or not all(0 <= dim < len(x) for dim in op.dims):  # type: ignore[arg-type]
+            raise FormatError(f"{op.name}: sizes do not fit")
+    if isinstance(op, BatchNorm):
+        x, *others = given
+        present = all(one is not None for one in (x, *others[:2]))
+        if not present or not x or len(x) < 2 or any(one not in (None, x[1:2]) for one in others) or len(kinds) > 1:
             raise FormatError(f"{op.name}: sizes do not fit")
     if isinstance(op, Arrange):
         fits = given[0] is not None and np.broadcast_shapes(given[0], op.shape) == op.shape
