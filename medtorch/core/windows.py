@@ -58,6 +58,8 @@ def transposed_outputs(
 
 def numbers(value: Any, n: int, *, op: str, name: str, least: int) -> Shape:
     """`value` as n whole numbers, none under `least`. Raises ArgumentError."""
+    if type(value) is int and value >= least:
+        return (value,) * n
     given = (value,) if _is_whole(value) else tuple(value) if isinstance(value, (tuple, list)) else None
     if given is None or not all(_is_whole(v) for v in given):
         raise ArgumentError(f"{op}: {name} must be a whole number or {n} of them, got {value!r}")

@@ -285,6 +285,8 @@ def layer_norm(
     """Standardize over the last dims, which have the shape `normalized_shape`, as have weight and bias."""
     shape = _check_last("layer_norm", input, normalized_shape, weight, bias)
     dims = tuple(range(input.ndim - len(shape), input.ndim))
+    if STATE.capture is None and _is_unfollowed((input, weight, bias)):
+        return LayerNorm(dims, eps)(input, weight, bias)  # type: ignore[no-any-return]
     return _scaled(Standardize(dims, eps)(input)[0], weight, bias, shape, input)
 
 
@@ -363,6 +365,23 @@ class BatchNorm(Op):
         self, kernels: Kernels, x: Array, mean: Array, var: Array, weight: Array | None, bias: Array | None
     ) -> Array:
         return kernels.batch_norm(x, mean, var, weight, bias, self.eps)
+
+
+class LayerNorm(Op):
+    """Layer norm in one op, where no gradient is wanted: the bits of the ops one by one.
+
+    Math      y = `Standardize`(x) weight + bias
+    Shapes    x: any shape with the last dims `dims`; weight and bias of their shape  ->  y: as x
+    """
+
+    dims: Shape
+    eps: float
+
+    def check(self, x: Spec, weight: Spec | None, bias: Spec | None) -> Spec:
+        return x
+
+    def forward(self, kernels: Kernels, x: Array, weight: Array | None, bias: Array | None) -> Array:
+        return kernels.layer_norm(x, weight, bias, self.dims, self.eps)
 
 
 def _is_unfollowed(given: tuple[Tensor | None, ...]) -> bool:
@@ -454,6 +473,10 @@ def _check_last(
 ) -> Shape:
     """`normalized_shape` as a tuple, which the last dims of input and all of weight and bias have."""
     shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+    given = (t.shape == shape for t in (weight, bias) if t is not None)
+    last = input.shape[input.ndim - len(shape) :]
+    if input.dtype.is_floating_point and 0 < len(shape) <= input.ndim and last == shape and all(given):
+        return shape
     specs = {"input": input.spec, **{w: t.spec for w, t in (("weight", weight), ("bias", bias)) if t is not None}}
     require(input.dtype.is_floating_point, DtypeError, name, "input must be floating point", **specs)
     fits = 0 < len(shape) <= input.ndim and input.shape[input.ndim - len(shape) :] == shape

@@ -133,3 +133,16 @@ def test_a_whole_number_is_counted_in_place_and_a_part_of_others_is_not():
     assert (number.item(), number._version) == (5, before + 1)
     assert not count_one(medtorch.zeros(3, dtype=medtorch.int64)[0])
     assert not count_one(medtorch.tensor(1.0))
+
+
+@pytest.mark.parametrize("affine", [(True, True), (True, False), (False, True), (False, False)])
+@pytest.mark.parametrize(
+    ("shape", "last"), [((3, 5, 8), (8,)), ((2, 3, 4, 6), (4, 6)), ((0, 7), (7,)), ((1, 300), (300,))]
+)
+def test_layer_norm_without_a_gradient_is_one_op_with_the_bits_of_the_steps(shape, last, affine, rng):
+    given = [medtorch.from_numpy(rng.normal(size=size).astype(np.float32)) for size in (shape, last, last)]
+    x, weight, bias = given[0], *(t if wanted else None for t, wanted in zip(given[1:], affine, strict=True))
+    one = norm.layer_norm(x, last, weight, bias)
+    steps = norm.layer_norm(x.requires_grad_(), last, weight, bias)
+    assert steps.grad_fn is not None
+    assert one.numpy().tobytes() == steps.detach().numpy().tobytes()

@@ -14,13 +14,13 @@ from medtorch.core.backends.cpu.base import FLOAT32, all_float32
 from medtorch.core.backends.cpu.reduction import FoldFamily, count, runs
 from medtorch.core.backends.cpu.softmax import LONG_ROW
 from medtorch.core.backends.reference.base import Array
-from medtorch.core.backends.reference.norm import NormKernels as ReferenceNormKernels
+from medtorch.core.backends.reference.batch_norm import BatchNormKernels as ReferenceBatchNormKernels
 from medtorch.core.shapes import Shape
 
 Three = tuple[Array, Array, Array]
 
 
-class NormKernels(FoldFamily, ReferenceNormKernels):
+class NormKernels(FoldFamily, ReferenceBatchNormKernels):
     """Moments in two passes: the mean first, then the mean square of what it leaves."""
 
     def standardize(self, x: Array, dims: Shape, eps: float) -> Three:
@@ -45,6 +45,11 @@ class NormKernels(FoldFamily, ReferenceNormKernels):
         n = count(x, dims)
         along = self.fold_over("sum_standardized", x, dims, g=grad, mean=mean, scale=scale, divisor=n)
         return self.map("standardize_input_grad_end", grad, x, mean, scale, level, along)
+
+    def layer_norm(self, x: Array, weight: Array | None, bias: Array | None, dims: Shape, eps: float) -> Array:
+        if weight is None or bias is None or not all_float32(x, weight, bias):
+            return super().layer_norm(x, weight, bias, dims, eps)
+        return self.map("scale_shift", self.standardize(x, dims, eps)[0], weight, bias)
 
     def normalize(self, x: Array, weight: Array, bias: Array, dims: Shape, eps: float) -> Three:
         if not all_float32(x, weight, bias) or not x.size or not dims:
