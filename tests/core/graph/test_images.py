@@ -23,12 +23,15 @@ from medtorch.core.ops.max_pool import AdaptiveMaxPool, MaxPool
 from medtorch.core.ops.pad import Pad
 from medtorch.core.ops.shape import Cat, Expand, Flip, Permute, Roll, Select, Slice, Split, Unbind
 from medtorch.core.spec import Spec
+from tests.core.backends.cpu.conftest import native, sets
 
 pytestmark = pytest.mark.requirement("REQ-F-CMP-012")
 
+__all__ = ["native", "sets"]
+
 IMAGES = 6
 KERNELS = ReferenceKernels(np)
-PADS = ((1, 1), (1, 1))
+PADS, BARE = ((1, 1), (1, 1)), ((0, 0), (0, 0))
 IMAGE = (IMAGES, 4, 5, 7)
 
 ALONE = [
@@ -59,7 +62,7 @@ ALONE = [
     (AdaptiveMaxPool((2, 3)), [IMAGE]),
     (Interpolate("bilinear", (10, 14), (None, None), False, False), [IMAGE]),
     (Cat(1), [IMAGE, (IMAGES, 1, 5, 7), IMAGE]),
-    (Cat(-1), [IMAGE, IMAGE]),
+    (Cat(3), [IMAGE, IMAGE]),
     (Permute((0, 2, 3, 1)), [IMAGE]),
     (Slice(1, 1, 3), [IMAGE]),
     (Select(2, 3), [IMAGE]),
@@ -75,6 +78,25 @@ ALONE = [
     (Matmul(), [(IMAGES, 4), (4, 5)]),
     (ScaledDotProductAttention(0.5, False), [(IMAGES, 2, 3, 4), (IMAGES, 2, 5, 4), (IMAGES, 2, 5, 6), (3, 5)]),
     (ScaledDotProductAttention(0.5, True), [(IMAGES, 3, 4), (IMAGES, 5, 4), (IMAGES, 5, 6), None]),
+]  # fmt: skip
+
+WIDE = (IMAGES, 48, 15, 13)
+LARGER = [
+    (fused.ConvFused("silu", 0.0, (1, 1), PADS, (1, 1), 1), [WIDE, (33, 48, 3, 3), (33,), (IMAGES, 33, 15, 13)]),
+    (fused.ConvFused("none", 0.0, (2, 2), PADS, (1, 1), 48), [WIDE, (48, 1, 3, 3), (48,), None]),
+    (fused.ConvFused("relu", 0.0, (1, 1), BARE, (1, 1), 1), [WIDE, (200, 48, 1, 1), None, None]),
+    (fused.ConvFused("none", 0.0, (1, 1), BARE, (1, 1), 1), [(IMAGES, 300, 1, 1), (70, 300, 1, 1), (70,), None]),
+    (fused.ConvTransposeFused("none", 0.0, (2, 2), BARE, (1, 1), 1, (30, 26)), [WIDE, (48, 20, 2, 2), None, None]),
+    (fused.LinearFused("gelu", 0.0), [(IMAGES * 50, 200), (130, 200), (130,), None]),
+    (fused.LinearFused("none", 0.0), [(IMAGES, 1000), (130, 1000), (130,), None]),
+    (fused.NormalizeFused("relu", 0.0, (2, 3), 1e-5), [WIDE, (48,), (48,)]),
+    (norm.Standardize((2,), 1e-5), [(IMAGES, 50, 700)]),
+    (AdaptiveAvgPool((1, 1)), [WIDE]),
+    (reduction.Mean((2, 3), False), [WIDE]),
+    (reduction.Sum((1, 2, 3), True), [WIDE]),
+    (softmax.Softmax(2), [(IMAGES, 50, 700)]),
+    (Matmul(), [(IMAGES, 50, 100), (IMAGES, 100, 70)]),
+    (ScaledDotProductAttention(0.1, False), [(IMAGES, 4, 70, 32), (IMAGES, 4, 70, 32), (IMAGES, 4, 70, 32), None]),
 ]  # fmt: skip
 
 MIXING = [
@@ -183,3 +205,30 @@ def test_a_dim_that_images_do_not_divide_is_not_cut():
 def test_the_fused_ops_of_plans_all_have_rules():
     named = {type(op).__name__ for op, _ in ALONE}
     assert {name for name, op in OPS.items() if op.__module__ == fused.__name__} <= named
+
+
+@pytest.mark.parametrize(("op", "shapes"), ALONE + LARGER, ids=lambda one: getattr(one, "name", ""))
+@pytest.mark.parametrize("last", [True, False], ids=["channels last", "row-major"])
+def test_native_kernels_give_every_slice_the_bits_of_the_whole(op, shapes, last, sets, rng):
+    def laid(array):
+        return np.moveaxis(np.ascontiguousarray(np.moveaxis(array, 1, -1)), -1, 1) if last and array.ndim > 3 else array
+
+    arrays = [None if a is None else laid(a.astype(np.float32)) for a in drawn(shapes, rng)]
+    node, specs = as_node(op, arrays)
+    parts = taken_in_parts(node, specs, IMAGES)
+    for kernels in sets:
+        with kernels.quiet():
+            found = op.forward(kernels, *arrays)
+            whole = list(found) if isinstance(found, tuple) else [found]
+            for some in (1, 2, 3):
+                for start in range(0, IMAGES, some):
+
+                    def cut(array, start=start, some=some):
+                        rows = array.shape[0] // IMAGES
+                        return array[start * rows : (start + some) * rows]
+
+                    given = [cut(a) if part else a for a, part in zip(arrays, parts, strict=True)]
+                    made = for_some(op, some, IMAGES).forward(kernels, *given)
+                    made = list(made) if isinstance(made, tuple) else [made]
+                    for one, wanted in zip(made, map(cut, whole), strict=True):
+                        assert one.tobytes() == wanted.tobytes()
