@@ -18,6 +18,7 @@ from medtorch.core.graph.ops import ConvFused, ConvTransposeFused, LinearFused
 from medtorch.core.kernels import Kernels
 from medtorch.core.ops.attention import ScaledDotProductAttention
 from medtorch.core.ops.conv import Conv, ConvInputGrad
+from medtorch.core.ops.linear import Linear
 from medtorch.core.ops.matmul import Matmul
 from medtorch.core.shapes import Shape
 
@@ -63,7 +64,7 @@ def _of_node(graph: Graph, node: Node) -> int:
         return math.prod(made) * math.prod(given[1][1:])
     if isinstance(op, (ConvInputGrad, ConvTransposeFused)):
         return math.prod(given[0]) * math.prod(given[1][1:])
-    if isinstance(op, (LinearFused, Matmul)):
+    if isinstance(op, (Linear, LinearFused, Matmul)):
         return math.prod(made) * given[0][-1]
     if isinstance(op, ScaledDotProductAttention):
         return math.prod(made[:-1]) * given[1][-2] * (given[0][-1] + made[-1])

@@ -42,6 +42,8 @@ def test_a_transposed_convolution_has_a_product_for_each_input_and_tap():
 
 def test_a_linear_map_has_a_product_for_each_result_and_input():
     assert plain(nn.Linear(7, 5), 2, 3, 7) == 2 * 3 * 5 * 7
+    as_written = medtorch.compile(nn.Linear(7, 5).eval(), medtorch.zeros(2, 3, 7), rewrites="none")
+    assert as_written.stats()["plan"]["multiply_adds"]["plain"] == 2 * 3 * 5 * 7
 
 
 def test_attention_has_those_of_its_scores_and_of_its_values():
