@@ -30,6 +30,10 @@ class Accuracy:
     largest: float
 
 
+class FoldedTooFar(CompileError):
+    """What was folded gives other numbers than promised: on this example the model multiplies rounding errors."""
+
+
 def compare(found: list[Array], wanted: tuple[Array, ...], *, exact: bool) -> Accuracy:
     """The accuracy on the example. Raises CompileError where it is worse than what is promised."""
     equal = all(same_numbers(a, b) for a, b in zip(found, wanted, strict=True))
@@ -42,7 +46,7 @@ def compare(found: list[Array], wanted: tuple[Array, ...], *, exact: bool) -> Ac
         kind = str(a.dtype.name)
         gap = largest_gap(a, b) if kind in FACTORS else 0.0
         if not gap <= FACTORS.get(kind, 0.0):
-            raise CompileError(
+            raise FoldedTooFar(
                 f"compile: on the example, output {nr} is {gap:.2g} of its largest number away from the model's, "
                 f"more than the promised {FACTORS[kind]:.2g}"
             )

@@ -115,7 +115,8 @@ def _check_same(first: Captured, second: Captured) -> None:
             f"the example, {len(other.nodes)} for others, or other outputs; such a model cannot be compiled"
         )
     for value, constant in one.constants.items():
-        if not same_numbers(constant.array, other.constants[value].array):
+        again = other.constants[value].array
+        if again is not constant.array and not same_numbers(constant.array, again):
             raise CompileError(
                 f"compile: {constant.name or 'a constant'} {one.specs[value]} that the model uses follows from its "
                 "input by a way around medtorch's ops, or changes from call to call; such a model cannot be compiled"

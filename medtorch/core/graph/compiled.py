@@ -16,10 +16,12 @@ import numpy as np
 from medtorch.core.algorithms import checked_algorithms, cpu_algorithms, get_cpu_algorithms
 from medtorch.core.backends import kernels_for
 from medtorch.core.devices import device
+from medtorch.core.graph.accuracy import FoldedTooFar
 from medtorch.core.graph.constants import ConstantPool
 from medtorch.core.graph.native_program import NativeProgram
 from medtorch.core.graph.plan import Plan, make_plan
 from medtorch.core.graph.probe import dense_order
+from medtorch.core.graph.rewrite import UNFOLDED
 from medtorch.core.graph.state import ModelState
 from medtorch.core.graph.stats import describe_plans
 from medtorch.core.graph.structure import Structure, put_together, taken_apart
@@ -138,7 +140,15 @@ class Compiled:
         self._state.check_all()
         with self._capturing, kernels_for(where).quiet(), cpu_algorithms(self._algorithms):
             made = make_plan(
-                self.model, structure, arrays, where, self._pool, rewrites=self._rewrites, poison=False, keep=True
+                self.model,
+                structure,
+                arrays,
+                where,
+                self._pool,
+                rewrites=self._rewrites,
+                poison=False,
+                folds=UNFOLDED not in plan.counts,
+                keep=True,
             )
         return replace(made, accuracy=plan.accuracy, algorithms=plan.algorithms)
 
@@ -206,16 +216,12 @@ class Compiled:
         self._refuse_released(f"there is no plan for inputs {', '.join(f'{k[1]} {k[0]}' for k in key[2:])}")
         self._state.check_all()
         with cpu_algorithms(self._algorithms):
-            plan = make_plan(
-                self.model,
-                structure,
-                arrays,
-                place,
-                self._pool,
-                rewrites=self._rewrites,
-                poison=self._poison,
-                release=self.release if self._release else None,
-            )
+            try:
+                plan = self._planned(structure, arrays, place, folds=True)
+            except FoldedTooFar:
+                if self._released:
+                    raise
+                plan = self._planned(structure, arrays, place, folds=False)
         self._state.use(plan.state)
         with self._lock:
             self._plans[key] = plan
@@ -225,6 +231,19 @@ class Compiled:
                 self._quick.clear()
                 self._evicted += 1
         return plan
+
+    def _planned(self, structure: Structure, arrays: list[Array], place: device, *, folds: bool) -> Plan:
+        return make_plan(
+            self.model,
+            structure,
+            arrays,
+            place,
+            self._pool,
+            rewrites=self._rewrites,
+            poison=self._poison,
+            folds=folds,
+            release=self.release if self._release else None,
+        )
 
     def _refuse_released(self, why: str) -> None:
         if self._released:
@@ -278,7 +297,9 @@ def compile(
     """`model` for inference: captured on the examples, folded, fused and planned.
 
     Math      answers are the model's: bit for bit with rewrites="none"; with "all", where scales were folded into
-              weights, within the bound that stats() states
+              weights, within the bound that stats() states. Where folding would go beyond it on the example (the model
+              then multiplies rounding errors), nothing is folded, and stats() says so; a model that was released by
+              then is refused
     Raises    CompileError for a model in training mode, one that changes itself or its input, draws random numbers,
               moves between devices, or decides by the numbers it is given; ArgumentError for unknown options
     Source    the name is that of torch.compile; options and guarantees are medtorch's own

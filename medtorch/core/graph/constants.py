@@ -9,6 +9,7 @@ Requires  REQ-F-CMP-006
 from __future__ import annotations
 
 import hashlib
+import itertools
 import weakref
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -45,6 +46,13 @@ class ConstantPool:
         if key in self._packed:  # the arrays that it was packed from may be gone
             kernels.lend_packed(found, self._packed[key])
         return found
+
+    def freezing(self, kernels: Kernels, *, shared: bool) -> Callable[[Constant], Array]:
+        """What freezes the constants of one plan. Unless later plans may have them again, nobody asks for their digests."""
+        number = itertools.count()
+        if shared:
+            return lambda constant: self.frozen(constant.array, kernels)
+        return lambda constant: self.frozen(constant.array, kernels, b"of one plan %d" % next(number))
 
     def keep_packed(self, array: Array, kernels: Kernels) -> None:
         """Keep what kernels have packed of a constant for later plans."""

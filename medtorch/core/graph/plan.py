@@ -62,26 +62,29 @@ def make_plan(
     *,
     rewrites: bool,
     poison: bool,
+    folds: bool = True,
     keep: bool = False,
     release: Callable[[], None] | None = None,
 ) -> Plan:
     """Capture, rewrite, plan, and compare with the model on `arrays`.
 
+    Without `folds` nothing is multiplied into weights, so that every bit is the model's.
     `keep` says that the plan's graph must have all of its constants, as for saving it. `release` takes the model's
     numbers from it, once it was captured: from then on they go as they are packed.
 
-    Raises    CompileError for what cannot be captured, or where the plan does not give the model's answer
+    Raises    CompileError for what cannot be captured, or where the plan does not give the model's answer;
+              FoldedTooFar, a CompileError, where that is for what was folded
     """
     kernels = kernels_for(place)
     with _frugal(kernels):
-        captured, counts, state = _captured(model, arguments, arrays, place, rewrites=rewrites)
+        captured, counts, state = _captured(model, arguments, arrays, place, rewrites=rewrites, folds=folds)
         if release is not None:
             release()
         graph = captured.graph
         supply = Supply(
             graph.constants,
             kernels,
-            lambda constant: pool.frozen(constant.array, kernels),
+            pool.freezing(kernels, shared=release is None),
             lambda array: pool.keep_packed(array, kernels),
             keep=keep,
         )
@@ -112,12 +115,12 @@ class _Rewritten:
 
 
 def _captured(
-    model: Callable[..., Any], arguments: Structure, arrays: list[Array], place: device, *, rewrites: bool
+    model: Callable[..., Any], arguments: Structure, arrays: list[Array], place: device, *, rewrites: bool, folds: bool
 ) -> tuple[_Rewritten, dict[str, int], frozenset[int]]:
     """The graph to be planned, what was rewritten, and the ids of the model's own arrays that went into it."""
     found = capture(model, arguments, arrays, place)
     state = frozenset(id(c.array) for c in found.graph.constants.values() if c.name is not None)
-    done = rewrite(found.graph) if rewrites else Rewritten(found.graph, {})
+    done = rewrite(found.graph, folds=folds) if rewrites else Rewritten(found.graph, {})
     return _Rewritten(done.graph, found.outputs, found.answers, len(found.graph.nodes)), done.counts, state
 
 

@@ -66,6 +66,16 @@ CASES = {
     "groups of 1x1": case(48, 64, (5, 9), 1, 1, 0, 1, 4),
     "groups, cropped": Case(16, 16, (6, 12), (3, 3), (1, 1), ((-1, 1), (0, -2)), (1, 1), 4),
     "groups, wide padding": case(8, 8, (2, 3), 3, 1, 6, 2, 2),
+    "few outputs": case(20, 3, (9, 37), 3, 1, 1),
+    "few outputs, strided, dilated": case(17, 2, (13, 40), (3, 4), (2, 3), (2, 5), (3, 2)),
+    "few outputs of a volume": case(6, 5, (4, 5, 19), 3, (1, 2, 1), 1),
+    "few outputs, 1x1 of two blocks": case(130, 8, (5, 17), 1),
+    "few outputs, blocks of places": case(70, 7, (4, 18), (2, 3), 1, (0, 1)),
+    "few outputs, cropped": Case(5, 1, (6, 150), (3, 3), (1, 1), ((-1, 1), (3, -2)), (1, 1), 1),
+    "few outputs, stride larger than the kernel": case(8, 4, (11, 50), 2, 3, 0),
+    "few outputs, one column": case(9, 6, (12, 1), (3, 1), 1, (1, 0)),
+    "eight channels": case(8, 24, (7, 20), 3, 1, 1),
+    "eight channels, strided volume": case(8, 16, (5, 6, 9), 3, 2, 1),
     "dilated, strided": case(6, 10, (13, 12), 3, (2, 3), (2, 4), (3, 2)),
     "3d": case(6, 10, (5, 6, 7), 3, (2, 1, 2), 1, (1, 2, 1), 2),
     "3d even": case(3, 8, (4, 4, 5), 2, 2, 0),
@@ -170,6 +180,22 @@ def test_groups_together_have_the_bits_of_each_group_alone(sets, rng, grouped, a
             assert same_bits(together[:, outs], alone)
 
 
+FEW = [c for name, c in CASES.items() if name.startswith("few outputs")]
+
+
+@pytest.mark.parametrize("few", FEW, ids=str)
+@pytest.mark.parametrize("activation", ["relu", "silu"])
+def test_few_outputs_have_the_bits_of_the_same_outputs_among_many(sets, rng, few, activation):
+    x, weight, bias, residual = arrays(rng, few)
+    places, end = (few.stride, few.padding, few.dilation, 1), (activation, 0.0, None)
+    more = [np.concatenate([a, numbers(rng, 40, *a.shape[1:])]) for a in (weight, bias)]
+    wide = np.concatenate([residual, numbers(rng, len(x), 40, *residual.shape[2:])], 1)
+    for kernels in sets:
+        with medtorch.cpu_algorithms("direct"):
+            many = kernels.conv_fused(x, *more, wide, *places, *end)
+        assert same_bits(kernels.conv_fused(x, weight, bias, residual, *places, *end), many[:, : few.outputs])
+
+
 def test_an_infinity_spoils_its_own_group_alone(sets, rng):
     x, weight = numbers(rng, 1, 32, 6, 9), numbers(rng, 32, 4, 3, 3)
     x[0, 6, 2, 3], weight[21, 1, 0, 2] = np.inf, np.nan
@@ -182,6 +208,7 @@ def test_an_infinity_spoils_its_own_group_alone(sets, rng):
 # Large enough for several pieces of work.
 BUSY = [
     case(128, 128, (40, 41), 3, 1, 1, 1, 32),
+    case(32, 3, (130, 140), 3, 1, 1),
     case(64, 96, (40, 41), 3, 1, 1),
     case(256, 300, (9, 9), 3, 1, 1),
     case(128, 512, (20, 20), 1),

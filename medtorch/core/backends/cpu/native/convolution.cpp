@@ -15,7 +15,7 @@ constexpr Index shortest_line = 24;  // shorter ones would waste rows of the mic
 // Few channels make short rows of the kernel. In a copy with its border written out a row of the kernel is one stretch of
 // memory: (kernel width) x (channels) inputs of a kernel one place wide. The sums keep their order.
 bool joins_rows(const ConvShape& s) {
-  const bool few = s.inputs < 8 || (s.inputs == 16 && s.stride[2] == 1);
+  const bool few = s.inputs <= 8 || (s.inputs == 16 && s.stride[2] == 1);
   return few && s.groups == 1 && s.taps() > 0 && s.kernel[2] > 1 && s.dilation[2] == 1 && s.inputs * s.kernel[2] <= 64;
 }
 
@@ -125,6 +125,11 @@ bool has_small_groups(const ConvShape& s) noexcept {
   return parts && s.kernel[2] * s.inputs <= 64 && s.taps() > 0 && s.kernel[0] * s.kernel[1] <= 64;
 }
 
+// Outputs that would leave half of a vector or more empty. What a line of results reads must fit the caches.
+bool has_few_outputs(const ConvShape& s) noexcept {
+  return s.groups == 1 && s.outputs > 0 && s.outputs <= 8 && s.inputs > 0 && s.taps() > 0 && s.kernel[0] * s.kernel[1] * s.inputs <= 1024;
+}
+
 // Floats from the first result to the last, of all images.
 Index extent(const ConvShape& s) {
   Index last = (s.n - 1) * s.y_image + s.groups * s.outputs;
@@ -147,6 +152,7 @@ const ConvTable& conv_table(const KernelSet& set, const ConvShape& s, ConvAlgori
   if (algorithm == ConvAlgorithm::winograd2) return set->winograd2;
   if (algorithm == ConvAlgorithm::winograd4) return set->winograd4;
   if (s.groups > 1 && s.inputs == 1 && s.outputs == 1) return set->depthwise;
+  if (has_few_outputs(s)) return set->few_outputs;
   return has_small_groups(s) ? set->grouped : set->conv;
 }
 

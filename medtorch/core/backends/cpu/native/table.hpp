@@ -17,7 +17,7 @@ namespace medtorch {
 
 struct Table {
   int lanes;
-  ConvTable conv, depthwise, grouped, winograd2, winograd4;
+  ConvTable conv, depthwise, grouped, few_outputs, winograd2, winograd4;
   ConvWeightGradTable conv_weight_grad;
   LayoutTable layout;
   InterpolateTable interpolate;

@@ -12,6 +12,7 @@ namespace medtorch::MEDTORCH_ISA {
 ConvTable conv_table() noexcept;
 ConvTable depthwise_table() noexcept;
 ConvTable grouped_table() noexcept;
+ConvTable few_outputs_table() noexcept;
 ConvTable winograd2_table() noexcept;
 ConvTable winograd4_table() noexcept;
 ConvWeightGradTable conv_weight_grad_table() noexcept;

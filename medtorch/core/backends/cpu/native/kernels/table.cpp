@@ -15,6 +15,7 @@ const Table& MEDTORCH_JOIN(table_, MEDTORCH_ISA)() noexcept {
     t.conv = isa::conv_table();
     t.depthwise = isa::depthwise_table();
     t.grouped = isa::grouped_table();
+    t.few_outputs = isa::few_outputs_table();
     t.winograd2 = isa::winograd2_table();
     t.winograd4 = isa::winograd4_table();
     t.conv_weight_grad = isa::conv_weight_grad_table();
