@@ -30,7 +30,7 @@ class Accuracy:
     largest: float
 
 
-class FoldedTooFar(CompileError):
+class FoldingError(CompileError):
     """What was folded gives other numbers than promised: on this example the model multiplies rounding errors."""
 
 
@@ -46,7 +46,7 @@ def compare(found: list[Array], wanted: tuple[Array, ...], *, exact: bool) -> Ac
         kind = str(a.dtype.name)
         gap = largest_gap(a, b) if kind in FACTORS else 0.0
         if not gap <= FACTORS.get(kind, 0.0):
-            raise FoldedTooFar(
+            raise FoldingError(
                 f"compile: on the example, output {nr} is {gap:.2g} of its largest number away from the model's, "
                 f"more than the promised {FACTORS[kind]:.2g}"
             )

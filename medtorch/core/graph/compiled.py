@@ -16,7 +16,7 @@ import numpy as np
 from medtorch.core.algorithms import checked_algorithms, cpu_algorithms, get_cpu_algorithms
 from medtorch.core.backends import kernels_for
 from medtorch.core.devices import device
-from medtorch.core.graph.accuracy import FoldedTooFar
+from medtorch.core.graph.accuracy import FoldingError
 from medtorch.core.graph.constants import ConstantPool
 from medtorch.core.graph.native_program import NativeProgram
 from medtorch.core.graph.plan import Plan, make_plan
@@ -218,7 +218,7 @@ class Compiled:
         with cpu_algorithms(self._algorithms):
             try:
                 plan = self._planned(structure, arrays, place, folds=True)
-            except FoldedTooFar:
+            except FoldingError:
                 if self._released:
                     raise
                 plan = self._planned(structure, arrays, place, folds=False)

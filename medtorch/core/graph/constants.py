@@ -48,7 +48,7 @@ class ConstantPool:
         return found
 
     def freezing(self, kernels: Kernels, *, shared: bool) -> Callable[[Constant], Array]:
-        """What freezes the constants of one plan. Unless later plans may have them again, nobody asks for their digests."""
+        """What freezes the constants of one plan. Digests are for plans that may share them."""
         number = itertools.count()
         if shared:
             return lambda constant: self.frozen(constant.array, kernels)

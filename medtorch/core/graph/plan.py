@@ -73,7 +73,7 @@ def make_plan(
     numbers from it, once it was captured: from then on they go as they are packed.
 
     Raises    CompileError for what cannot be captured, or where the plan does not give the model's answer;
-              FoldedTooFar, a CompileError, where that is for what was folded
+              FoldingError, a CompileError, where that is for what was folded
     """
     kernels = kernels_for(place)
     with _frugal(kernels):

@@ -290,6 +290,34 @@ def test_a_plan_that_gives_another_answer_is_not_handed_out(monkeypatch):
         medtorch.compile(nn.Conv2d(1, 2, 3, bias=False).eval(), image((1, 1, 6, 6)))
 
 
+class Amplifying(nn.Module):
+    """The sine of large numbers: a rounding before it is a large part of the result."""
+
+    def __init__(self):
+        super().__init__()
+        self.scaled = lively(nn.Sequential(nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3)))
+
+    def forward(self, x):
+        return (self.scaled(x) * 1e5).sin()
+
+
+def test_where_folding_would_go_beyond_the_bound_nothing_is_folded():
+    model, x, other = Amplifying().eval(), image((1, 2, 8, 8)), image((1, 2, 8, 8), seed=4)
+    compiled = medtorch.compile(model, x)
+    assert compiled(other).numpy().tobytes() == eager(model, other).numpy().tobytes()
+    plan = compiled.stats()["plan"]
+    assert plan["rewrites"]["folding left out, as the example is ill-conditioned"] == 1
+    assert "scales folded into weights" not in plan["rewrites"]
+    assert (plan["accuracy"]["folded"], plan["accuracy"]["bit_equal_on_example"]) == (False, True)
+    ((key, made),) = compiled.plans()
+    assert compiled.remade(key, made).counts == made.counts
+
+
+def test_a_model_without_memory_cannot_be_planned_again_without_folding():
+    with pytest.raises(CompileError, match=r"^compile: on the example, output 0 is .* more than the promised 0\.00012"):
+        medtorch.compile(Amplifying().eval(), image((1, 2, 8, 8)), release=True)
+
+
 def test_a_plan_without_rewrites_must_be_equal_bit_for_bit():
     a = np.ones(3, np.float32)
     b = np.nextafter(a, np.float32(2))
