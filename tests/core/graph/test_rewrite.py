@@ -463,3 +463,57 @@ def test_moving_permutations_changes_no_bit(function):
     for one, two in zip(leaves(compiled(other, y)), leaves(eager(function, other, y)), strict=True):
         assert one.numpy().tobytes() == two.numpy().tobytes()
         assert one.shape == two.shape
+
+
+# -- attention ---------------------------------------------------------------------------------------------------------
+
+
+def _written_out(query, key, value):
+    return (query * 0.25).matmul(key.transpose(-2, -1)).softmax(-1).matmul(value)
+
+
+def _heads(seed):
+    """As a layer leaves them: (length, batch, width), taken apart into 3 heads."""
+    return image((70, 2, 48), seed=seed)
+
+
+def _in_heads(x):
+    return x.reshape(70, 2, 3, 16).permute(1, 2, 0, 3)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda q, k, v: _written_out(_in_heads(q), _in_heads(k), _in_heads(v)).permute(2, 0, 1, 3).reshape(70, 2, 48),
+        lambda q, k, v: _written_out(q, k, v) + q,
+        lambda q, k, v: q.matmul(k.transpose(1, 2)).softmax(2).matmul(v),
+        lambda q, k, v: (q * q[..., :1]).matmul(k.permute(0, 2, 1)).softmax(-1).matmul(v),
+    ],
+)
+def test_attention_written_out_becomes_one_step_without_a_change_of_any_bit(function):
+    given = [_heads(seed) for seed in (1, 2, 3)]
+    compiled = medtorch.compile(function, *given, poison=True)
+    plan = compiled.stats()["plan"]
+    assert plan["rewrites"]["attentions fused"] == plan["kernels"]["scaled_dot_product_attention"] == 1
+    assert plan["kernels"].get("matmul", 0) == plan["kernels"].get("softmax", 0) == 0
+    others = [_heads(seed) for seed in (4, 5, 6)]
+    assert compiled(*others).numpy().tobytes() == eager(function, *others).numpy().tobytes()
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda q, k, v: (q.matmul(k.transpose(1, 2)) + medtorch.ones(2, 2)).softmax(-1).matmul(v),  # a mask
+        lambda q, k, v: q.matmul(k.transpose(1, 2)).softmax(1).matmul(v),
+        lambda q, k, v: (lambda s: (s, s.matmul(v)))(q.matmul(k.transpose(1, 2)).softmax(-1)),
+        lambda q, k, v: (lambda s: s.softmax(-1).matmul(v) + s.sum())(q.matmul(k.transpose(1, 2))),
+        lambda q, k, v: q[0].matmul(k.transpose(1, 2)).softmax(-1).matmul(v),  # another stack
+        lambda q, k, v: _written_out(q.double(), k.double(), v.double()),
+    ],
+)
+def test_attention_whose_scores_are_needed_or_masked_stays_as_it_is(function):
+    given = [image((70, 2, 48), seed=seed) for seed in (1, 2, 3)]
+    compiled = medtorch.compile(function, *given, poison=True)
+    assert compiled.stats()["plan"]["rewrites"]["attentions fused"] == 0
+    for one, two in zip(leaves(compiled(*given)), leaves(eager(function, *given)), strict=True):
+        assert one.numpy().tobytes() == two.numpy().tobytes()

@@ -10,6 +10,7 @@ import numpy as np
 from medtorch.core.backends.cpu.base import FLOAT32, NativeFamily, all_float32
 from medtorch.core.backends.reference.attention import AttentionKernels as ReferenceAttentionKernels
 from medtorch.core.backends.reference.base import Array
+from medtorch.core.shapes import Shape
 
 
 class AttentionKernels(NativeFamily, ReferenceAttentionKernels):
@@ -29,9 +30,15 @@ class AttentionKernels(NativeFamily, ReferenceAttentionKernels):
         table = (query.shape[-2], key.shape[-2])
         arrays = [np.broadcast_to(_in_rows(a), (*lead, *a.shape[-2:])) for a in (query, key, value)]
         seen = None if mask is None else np.broadcast_to(_whole(mask, table), (*lead, *table))
-        y = self.new((*lead, query.shape[-2], value.shape[-1]))
+        y = self._heads_together(lead, query.shape[-2], value.shape[-1])
         self.set.attention(*arrays, seen, chooses, is_causal, scale, y)
         return y
+
+    def _heads_together(self, lead: Shape, queries: int, columns: int) -> Array:
+        """Memory for the result in which the heads of one query lie side by side, as the next layer takes them."""
+        if not lead:
+            return self.new((queries, columns))
+        return self.new((*lead[:-1], queries, lead[-1], columns)).swapaxes(-2, -3)
 
 
 def _in_rows(x: Array) -> Array:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from medtorch.core.graph.ir import Graph
 from medtorch.core.graph.rewrite.affine import fold_affine
+from medtorch.core.graph.rewrite.attention import fuse_attention
 from medtorch.core.graph.rewrite.concatenations import nest_concatenations
 from medtorch.core.graph.rewrite.constants import fold_constants
 from medtorch.core.graph.rewrite.dead import drop_dead
@@ -29,6 +30,7 @@ PASSES: tuple[Pass, ...] = (
     drop_dead,
     drop_identities,
     lower,
+    fuse_attention,
     sink_permutations,
     lift_linear,
     fold_affine,

@@ -29,7 +29,7 @@ struct Sum {
   static float join(float a, float b) noexcept { return a + b; }
 };
 
-struct Product {
+struct Multiple {
   static constexpr float start = 1.0f;
   static Vec join(Vec a, Vec b) noexcept { return a * b; }
   static double join(double a, double b) noexcept { return a * b; }

@@ -1,6 +1,7 @@
 // One kernel set: a table of functions for each family. A new family adds its header, a line here and a line in kernels/table.cpp.
 #pragma once
 
+#include "families/attention.hpp"
 #include "families/conv.hpp"
 #include "families/elementwise.hpp"
 #include "families/reduction.hpp"
@@ -17,6 +18,7 @@ namespace medtorch {
 
 struct Table {
   int lanes;
+  AttentionTable attention;
   ConvTable conv, depthwise, grouped, few_outputs, winograd2, winograd4;
   ConvWeightGradTable conv_weight_grad;
   LayoutTable layout;

@@ -61,20 +61,20 @@ inline void fetch_residual(const Ending& end, const Index* at, Index count, Inde
     for (Index o = 0; o < width; o += 16) __builtin_prefetch(end.residual + at[i] + o);
 }
 
-// One panel of a chunk of `count` rows.
-inline void multiply_chunk(const Dense& d, const Panel& p, Index count, const float* left, const Index* at, const float* w, float* totals,
-                           const Ending& end) noexcept {
-  const Product* of = p.width == panel ? (d.blocks.width == 32 ? wide_short_products.of : wide_products.of)
-                                       : (d.blocks.width == 32 ? narrow_short_products.of : narrow_products.of);
+// One panel of a chunk of `count` rows, whose blocks lie `step` floats apart.
+inline void multiply_chunk(const Blocks& blocks, Index step, const Panel& p, Index count, const float* left, const Index* at, const float* w,
+                           float* totals, const Ending& end) noexcept {
+  const Product* of = p.width == panel ? (blocks.width == 32 ? wide_short_products.of : wide_products.of)
+                                       : (blocks.width == 32 ? narrow_short_products.of : narrow_products.of);
   const Index parts = divide_up(count, product_rows);
-  for (Index block = 0; block < d.blocks.count; ++block) {
-    const float* a = left + block * d.block_step();
-    const float* from = w + d.blocks.first(block) * p.width;
-    const Index depth = d.blocks.depth(block);
+  for (Index block = 0; block < blocks.count; ++block) {
+    const float* a = left + block * step;
+    const float* from = w + blocks.first(block) * p.width;
+    const Index depth = blocks.depth(block);
     for (Index part = 0; part < parts; ++part) {  // of nearly equal height: a thin last one would wait for its own sums
       const Index row = count * part / parts, height = count * (part + 1) / parts - row;
-      if (end.residual != nullptr && block > 0 && block + 1 == d.blocks.count) fetch_residual(end, at + row, height, p.width);
-      of[height](a + row * d.blocks.width, depth, from, {totals + row * p.width, at + row, block == 0, block + 1 == d.blocks.count}, end);
+      if (end.residual != nullptr && block > 0 && block + 1 == blocks.count) fetch_residual(end, at + row, height, p.width);
+      of[height](a + row * blocks.width, depth, from, {totals + row * p.width, at + row, block == 0, block + 1 == blocks.count}, end);
     }
   }
 }
@@ -93,7 +93,7 @@ void run_dense(const Dense& d, const Copy& copy, const End& ending, const Packed
       pack(matrix, number, p, memory + d.totals());
       w = memory + d.totals();
     }
-    multiply_chunk(d, p, count, left, at, w, memory, ending(matrix, number, p));
+    multiply_chunk(d.blocks, d.block_step(), p, count, left, at, w, memory, ending(matrix, number, p));
   };
   if (!d.by_panels) {
     const Index size = d.left() + d.places() + own;

@@ -62,12 +62,15 @@ class Helping {
   Seat seats_[most_seats];
 };
 
+// How many threads of a region get a seat.
+inline Index seats_of(Index threads) noexcept { return most<Index>(1, least(threads, Helping::most_seats)); }
+
 // begin(seat, piece) makes a piece ready on the seat's memory; part(own, seat, piece, nr) does part nr of it, which lies on the memory of
 // `seat`, for the thread whose seat is `own`.
 template <typename Begin, typename Part>
 void share_out(Index pieces, Index parts, Index threads, const Begin& begin, const Part& part) noexcept {
   Helping helping(pieces, parts);
-  const Index seats = most<Index>(1, least(threads, Helping::most_seats));
+  const Index seats = seats_of(threads);
   parallel(seats, 1, [&](Index first, Index last) {
     for (Index turn = first; turn < last; ++turn) {
       const Index own = helping.sit_down();

@@ -9,6 +9,7 @@
 
 namespace medtorch::MEDTORCH_ISA {
 
+AttentionTable attention_table() noexcept;
 ConvTable conv_table() noexcept;
 ConvTable depthwise_table() noexcept;
 ConvTable grouped_table() noexcept;

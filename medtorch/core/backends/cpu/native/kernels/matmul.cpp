@@ -1,29 +1,11 @@
 // Products of matrices: each number is a chain over blocks of 64 terms.
-#include "../transpose.hpp"
 #include "dense.hpp"
+#include "panels.hpp"
 
 namespace medtorch::MEDTORCH_ISA {
 namespace {
 
-void pack_panel(const Matmul& m, const float* b, const Panel& p, float* to) noexcept {
-  constexpr Index lanes = Vec::lanes;
-  if (m.b_column == 1) {
-    for (Index k = 0; k < m.inner; ++k)
-      for (Index o = 0; o < p.width; o += lanes) {
-        const Index left = p.channels - o;
-        const float* from = b + k * m.b_row + o;
-        const Vec v = left >= lanes ? Vec::load(from) : left > 0 ? Vec::load(from, static_cast<int>(left)) : Vec::zero();
-        v.store(to + k * p.width + o);
-      }
-    return;
-  }
-  for (Index k = 0; k < m.inner; k += lanes)
-    for (Index o = 0; o < p.width; o += lanes)
-{
-        const Index rows = most<Index>(0, least(lanes, p.channels - o));
-        transpose_block<true>(b + k + o * m.b_column, m.b_column, static_cast<int>(rows), static_cast<int>(least(lanes, m.inner - k)), to + k * p.width + o, p.width);
-      }
-}
+RightSide right_side(const Matmul& m, Index matrix) noexcept { return {m.b + m.b_at[matrix], m.inner, m.b_row, m.b_column}; }
 
 Index packed_size(const Matmul& m) noexcept { return (m.one_b ? 1 : m.batch) * packed_group(m.columns, m.inner); }
 
@@ -32,7 +14,7 @@ void pack(const Matmul& m, float* packed) noexcept {
   parallel((m.one_b ? 1 : m.batch) * panels, most<Index>(1, 16384 / (panel * m.inner + 1)), [&](Index begin, Index end) {
     for (Index at = begin; at < end; ++at) {
       const Index number = at % panels, i = at / panels;
-      pack_panel(m, m.b + m.b_at[i] + number * panel * m.b_column, Panel(m.columns, number), packed + i * size + number * panel * m.inner);
+      pack_panel(right_side(m, i), number * panel, Panel(m.columns, number), packed + i * size + number * panel * m.inner);
     }
   });
 }
@@ -121,7 +103,7 @@ void run(const Matmul& m, const float* packed_b, const Epilogue& e, float* scrat
     return packed_b == nullptr ? nullptr : packed_b + (m.one_b ? 0 : matrix) * size + number * panel * m.inner;
   };
   const auto pack_one = [&](Index matrix, Index number, const Panel& p, float* to) {
-    pack_panel(m, m.b + m.b_at[matrix] + number * panel * m.b_column, p, to);
+    pack_panel(right_side(m, matrix), number * panel, p, to);
   };
   run_dense(d, copy, ending, packed, pack_one, scratch, threads);
 }

@@ -92,7 +92,7 @@ constexpr FoldKernels fold() noexcept {
 
 constexpr FoldKernels folds[] = {
     fold<Sum, Plain>(),        fold<Sum, Size>(),       fold<Sum, Square>(),     fold<Sum, SquareGap>(), fold<Sum, Standardized>(),
-    fold<Sum, ExpGap>(),       fold<Product, Plain>(),  fold<Greatest, Plain>(), fold<Least, Plain>(),   fold<Greatest, Size>(),
+    fold<Sum, ExpGap>(),       fold<Multiple, Plain>(), fold<Greatest, Plain>(), fold<Least, Plain>(),   fold<Greatest, Size>(),
     fold<Least, Size>(),
 };
 static_assert(sizeof folds / sizeof folds[0] == static_cast<int>(Fold::count), "one line an entry of Fold");

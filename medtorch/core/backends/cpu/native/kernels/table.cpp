@@ -12,6 +12,7 @@ const Table& MEDTORCH_JOIN(table_, MEDTORCH_ISA)() noexcept {
   static const Table table = [] {
     Table t{};
     t.lanes = isa::Vec::lanes;
+    t.attention = isa::attention_table();
     t.conv = isa::conv_table();
     t.depthwise = isa::depthwise_table();
     t.grouped = isa::grouped_table();
