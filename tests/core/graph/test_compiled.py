@@ -301,6 +301,7 @@ class Amplifying(nn.Module):
         return (self.scaled(x) * 1e5).sin()
 
 
+@pytest.mark.requirement("REQ-F-CMP-007")
 def test_where_folding_would_go_beyond_the_bound_nothing_is_folded():
     model, x, other = Amplifying().eval(), image((1, 2, 8, 8)), image((1, 2, 8, 8), seed=4)
     compiled = medtorch.compile(model, x)
@@ -313,6 +314,7 @@ def test_where_folding_would_go_beyond_the_bound_nothing_is_folded():
     assert compiled.remade(key, made).counts == made.counts
 
 
+@pytest.mark.requirement("REQ-F-CMP-007")
 def test_a_model_without_memory_cannot_be_planned_again_without_folding():
     with pytest.raises(CompileError, match=r"^compile: on the example, output 0 is .* more than the promised 0\.00012"):
         medtorch.compile(Amplifying().eval(), image((1, 2, 8, 8)), release=True)
