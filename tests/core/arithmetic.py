@@ -31,7 +31,7 @@ MODELS = {
 
 
 def found() -> dict[str, dict[str, str]]:
-    """Digests of each model's answer, and of the gradient of its input, under each choice of algorithms."""
+    """Digests of each model's answer and gradients, under each choice of algorithms (weights' since revision 6)."""
     digests = {}
     for algorithms in ALGORITHMS:
         with medtorch.cpu_algorithms(algorithms):
@@ -50,7 +50,8 @@ def _of(name: str, shape: tuple[int, ...]) -> str:
     x = medtorch.tensor(uniform(99_999, shape), dtype=medtorch.float32).requires_grad_()
     y = model(x)
     (y * medtorch.tensor(uniform(90_000, tuple(y.shape)), dtype=medtorch.float32)).sum().backward()
-    return digest([y.detach().numpy(), x.grad.numpy()])
+    gradients = [p.grad.numpy() for p in model.parameters() if p.grad is not None]
+    return digest([y.detach().numpy(), x.grad.numpy(), *gradients])
 
 
 def recorded() -> dict[str, dict[str, dict[str, str]]]:

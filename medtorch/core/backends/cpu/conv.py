@@ -86,6 +86,7 @@ class ConvKernels(NativeFamily, ReferenceConvKernels):
             numbers([before for before, _ in padding], 0),
             numbers(dilation, 1),
             groups,
+            chosen_algorithms(),
         )
         return dw
 

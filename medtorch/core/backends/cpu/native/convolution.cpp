@@ -10,6 +10,7 @@ namespace medtorch {
 namespace {
 
 constexpr Index fewest_channels = 16, fewest_results = 36;
+constexpr Index fewest_places = 384;  // of all images together, for a gradient of weights
 constexpr Index shortest_line = 24;  // shorter ones would waste rows of the micro-kernel
 
 // Few channels make short rows of the kernel. In a copy with its border written out a row of the kernel is one stretch of
@@ -130,6 +131,17 @@ bool has_few_outputs(const ConvShape& s) noexcept {
   return s.groups == 1 && s.outputs > 0 && s.outputs <= 8 && s.inputs > 0 && s.taps() > 0 && s.kernel[0] * s.kernel[1] * s.inputs <= 1024;
 }
 
+// Whether every result sees some place of the image.
+bool sees_image(const ConvShape& s) {
+  for (int d = 0; d < 3; ++d)
+    for (Index i = 0; i < s.count[d]; ++i) {
+      bool sees = false;
+      for (Index k = 0; k < s.kernel[d] && !sees; ++k) sees = s.first_inside(d, k) <= i && i < s.last_inside(d, k);
+      if (!sees) return false;
+    }
+  return true;
+}
+
 // Floats from the first result to the last, of all images.
 Index extent(const ConvShape& s) {
   Index last = (s.n - 1) * s.y_image + s.groups * s.outputs;
@@ -170,6 +182,23 @@ void convolve(const KernelSet& set, const Convolution& given) {
   std::vector<unsigned char> unsure(static_cast<std::size_t>(c.shape.n), 0);
   run(set, table, c, unsure.data());
   repeat_unsure(set, c, unsure);
+}
+
+void convolve_weight_grad(const KernelSet& set, const ConvWeightGrad& g, Algorithms allowed) {
+  const ConvShape& s = g.shape;
+  const auto run_by = [&](const ConvWeightGradTable& table) {
+    unsigned char unsure = 0;
+    const Scratch scratch(table.scratch_size(g));
+    table.run(g, scratch.data(), &unsure);
+    return unsure == 0;
+  };
+  // Transforms cost digits that sums of few terms have left, and would be most of the work.
+  const bool many = s.n * s.pixels() >= fewest_places;
+  if (many && conv_algorithm(s, allowed) != ConvAlgorithm::direct && run_by(set->winograd_weight_grad)) return;
+  // A gradient that only padding sees would be left out, where the formula multiplies it by zero.
+  const bool depthwise = s.inputs == 1 && s.outputs == 1 && s.groups > 1 && sees_image(s);
+  if (depthwise && run_by(set->depthwise_weight_grad)) return;
+  run_by(set->conv_weight_grad);
 }
 
 }  // namespace medtorch

@@ -24,5 +24,7 @@ struct Convolution {
 
 // Throws std::bad_alloc. Python's lock need not be held.
 void convolve(const KernelSet&, const Convolution&);
+// The gradient of the weights.
+void convolve_weight_grad(const KernelSet&, const ConvWeightGrad&, Algorithms allowed);
 
 }  // namespace medtorch

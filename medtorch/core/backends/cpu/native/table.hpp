@@ -20,7 +20,7 @@ struct Table {
   int lanes;
   AttentionTable attention;
   ConvTable conv, depthwise, grouped, few_outputs, winograd2, winograd4;
-  ConvWeightGradTable conv_weight_grad;
+  ConvWeightGradTable conv_weight_grad, depthwise_weight_grad, winograd_weight_grad;
   LayoutTable layout;
   InterpolateTable interpolate;
   NormTable norm;

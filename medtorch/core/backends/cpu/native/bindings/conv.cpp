@@ -309,7 +309,8 @@ void conv_input_grad(const KernelSet& set, const Input& dy, const Input& weight,
 
 // dw (O, C / groups, kernel...) without gaps.
 void conv_weight_grad(const KernelSet& set, const Input& x, const Input& dy, const Output& dw, const Sizes& stride, const Sizes& before,
-                      const Sizes& dilation, Index groups) {
+                      const Sizes& dilation, Index groups, int algorithms) {
+  const Algorithms chosen = allowed(algorithms);
   require(x.ndim() == 5 && dy.ndim() == 5 && dw.ndim() == 5 && is_contiguous(dw) && size(x, 0) == size(dy, 0),
           "conv: x, dy and dw need 5 dims, x and dy one batch, dw no gaps");
   require(groups > 0 && size(dw, 0) == size(dy, 1) && size(dw, 1) * groups == size(x, 1) && size(dw, 0) % groups == 0,
@@ -338,8 +339,7 @@ void conv_weight_grad(const KernelSet& set, const Input& x, const Input& dy, con
     g.shape.x_stride[d] = images.stride[d];
     g.shape.y_stride[d] = gradients.stride[d];
   }
-  const Scratch scratch(set->conv_weight_grad.scratch_size(g));
-  set->conv_weight_grad.run(g, scratch.data());
+  convolve_weight_grad(set, g, chosen);
 }
 
 }  // namespace
@@ -359,7 +359,7 @@ void bind_conv(KernelSetClass& set) {
   set.def("conv_algorithm", &algorithm_of, nb::arg("inputs"), nb::arg("outputs"), nb::arg("size"), nb::arg("count"), nb::arg("kernel"),
           nb::arg("stride"), nb::arg("before"), nb::arg("dilation"), nb::arg("groups"), nb::arg("algorithms"));
   set.def("conv_weight_grad", &conv_weight_grad, nb::arg("x"), nb::arg("dy"), nb::arg("dw"), nb::arg("stride"), nb::arg("before"),
-          nb::arg("dilation"), nb::arg("groups"));
+          nb::arg("dilation"), nb::arg("groups"), nb::arg("algorithms"));
 }
 
 }  // namespace medtorch

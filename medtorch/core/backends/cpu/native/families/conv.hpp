@@ -94,7 +94,8 @@ struct ConvWeightGrad {
 struct ConvWeightGradTable {
   // Floats of scratch that `run` needs.
   Index (*scratch_size)(const ConvWeightGrad&) noexcept;
-  void (*run)(const ConvWeightGrad&, float* scratch) noexcept;
+  // Writes 1 to `unsure`, 0 at first, where the gradient must be computed anew by the direct algorithm.
+  void (*run)(const ConvWeightGrad&, float* scratch, unsigned char* unsure) noexcept;
 };
 
 }  // namespace medtorch

@@ -17,6 +17,8 @@ ConvTable few_outputs_table() noexcept;
 ConvTable winograd2_table() noexcept;
 ConvTable winograd4_table() noexcept;
 ConvWeightGradTable conv_weight_grad_table() noexcept;
+ConvWeightGradTable depthwise_weight_grad_table() noexcept;
+ConvWeightGradTable winograd_weight_grad_table() noexcept;
 LayoutTable layout_table() noexcept;
 InterpolateTable interpolate_table() noexcept;
 NormTable norm_table() noexcept;

@@ -20,6 +20,8 @@ const Table& MEDTORCH_JOIN(table_, MEDTORCH_ISA)() noexcept {
     t.winograd2 = isa::winograd2_table();
     t.winograd4 = isa::winograd4_table();
     t.conv_weight_grad = isa::conv_weight_grad_table();
+    t.depthwise_weight_grad = isa::depthwise_weight_grad_table();
+    t.winograd_weight_grad = isa::winograd_weight_grad_table();
     t.layout = isa::layout_table();
     t.reduction = isa::reduction_table();
     t.elementwise = isa::elementwise_table();

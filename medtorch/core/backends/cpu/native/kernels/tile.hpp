@@ -20,6 +20,15 @@ struct Panel {
       : channels(least(panel, outputs - number * panel)), width(channels > Vec::lanes ? panel : Index{Vec::lanes}) {}
 };
 
+// False where a lane is a NaN.
+inline bool all_zero(Vec x) noexcept {
+  float lane[Vec::lanes];
+  x.store(lane);
+  bool zero = true;
+  for (float v : lane) zero = zero && v == 0.0f;
+  return zero;
+}
+
 inline Index panels_of(Index outputs) noexcept { return divide_up(outputs, panel); }
 // Weights of all panels of a group: full panels and a last one that may be half as wide.
 inline Index packed_group(Index outputs, Index terms) noexcept { return round_up(outputs, Vec::lanes) * terms; }
