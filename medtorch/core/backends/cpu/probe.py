@@ -8,7 +8,7 @@ from types import ModuleType
 
 from medtorch.errors import BackendError
 
-INTERFACE = 6
+INTERFACE = 7
 """What Python calls of the native module. Whoever changes a binding raises it here and in native/module.cpp."""
 
 

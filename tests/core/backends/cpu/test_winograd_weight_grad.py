@@ -89,7 +89,7 @@ def test_many_tiles_are_right_and_the_same_on_every_set_and_number_of_threads(
 )
 @pytest.mark.parametrize("after_relu", [False, True])
 def test_the_error_is_at_most_one_and_a_half_times_pytorchs(widest, rng, batch, channels, size, bound, after_relu):
-    # bound: the error of PyTorch 2.13 on normal data, contiguous arrays, one thread; after a ReLU 0.67 to 0.71 times it.
+    # bound: the error of PyTorch 2.13 on normal data, contiguous arrays, one thread; after a ReLU 0.67 to 0.71 of it.
     x, dy = numbers(rng, batch, channels, size, size), numbers(rng, batch, channels, size, size)
     x = np.maximum(x, 0) if after_relu else x
     exact = ReferenceKernels(np)
