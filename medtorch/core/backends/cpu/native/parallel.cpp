@@ -51,10 +51,10 @@ class Pool {
     task_ = &task;
     count_ = count;
     grain_ = grain;
-    next_.store(0, std::memory_order_relaxed);
+    share_out(threads < most_shares ? threads : most_shares);
     region_.store(open, std::memory_order_release);
     announce();
-    take();
+    take(0);
     region_.fetch_and(~open, std::memory_order_acq_rel);
     while (region_.load(std::memory_order_acquire) != 0) relax();
     busy_.store(false, std::memory_order_release);
@@ -64,17 +64,39 @@ class Pool {
  private:
   static constexpr std::uint64_t open = std::uint64_t{1} << 32;  // the bits below count the workers inside
 
+  // Neighbouring pieces of a region. Each thread begins with its own share, the same one in every region: what it reads then mostly
+  // lies in its own cache, as it wrote the same part of the image in the region before. Who is done helps the others.
+  struct alignas(64) Share {
+    std::atomic<Index> next{0};
+    Index end = 0;
+  };
+  static constexpr int most_shares = 64;
+
   struct Worker {
     std::thread thread;
+    int number = 0;
     std::atomic<int> system_id{0};
     std::atomic<bool> leave{false};
   };
 
-  void take() noexcept {
-    for (;;) {
-      const Index begin = next_.fetch_add(grain_, std::memory_order_relaxed);
-      if (begin >= count_) return;
-      (*task_)(begin, begin + grain_ < count_ ? begin + grain_ : count_);
+  void share_out(int shares) noexcept {
+    const Index pieces = (count_ + grain_ - 1) / grain_;
+    for (int i = 0; i < shares; ++i) {
+      shares_[i].next.store(pieces * i / shares, std::memory_order_relaxed);
+      shares_[i].end = pieces * (i + 1) / shares;
+    }
+    count_of_shares_ = shares;
+  }
+
+  void take(int own) noexcept {
+    for (int i = 0; i < count_of_shares_; ++i) {
+      Share& share = shares_[(own + i) % count_of_shares_];
+      while (share.next.load(std::memory_order_relaxed) < share.end) {
+        const Index piece = share.next.fetch_add(1, std::memory_order_relaxed);
+        if (piece >= share.end) break;
+        const Index begin = piece * grain_;
+        (*task_)(begin, begin + grain_ < count_ ? begin + grain_ : count_);
+      }
     }
   }
 
@@ -119,7 +141,7 @@ class Pool {
       seen = epoch_.load(std::memory_order_acquire);
       if (self.leave.load()) return;
       if (!enter()) continue;
-      take();
+      take(self.number);
       region_.fetch_sub(1, std::memory_order_release);
     }
   }
@@ -153,6 +175,7 @@ class Pool {
     }
     while (static_cast<int>(workers_.size()) < wanted) {
       auto* fresh = new Worker;
+      fresh->number = static_cast<int>(workers_.size()) + 1;
       try {
         fresh->thread = std::thread([this, fresh] { work(*fresh); });
       } catch (const std::system_error&) {  // the system has no thread left: the same work with those that are here
@@ -167,12 +190,13 @@ class Pool {
   std::mutex mutex_;
   std::condition_variable wake_;
   alignas(64) std::atomic<std::uint64_t> epoch_{0};
-  alignas(64) std::atomic<Index> next_{0};
+  Share shares_[most_shares];
   alignas(64) std::atomic<std::uint64_t> region_{0};
   alignas(64) std::atomic<int> sleeping_{0};
   alignas(64) std::atomic<bool> busy_{false};
   const Task* task_ = nullptr;
   Index count_ = 0, grain_ = 1;
+  int count_of_shares_ = 1;
 };
 
 std::atomic<int> wanted{0};

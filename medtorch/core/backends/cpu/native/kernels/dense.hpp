@@ -5,6 +5,7 @@
 #include "../parallel.hpp"
 #include "helping.hpp"
 #include "product.hpp"
+#include "rows.hpp"
 #include "slots.hpp"
 
 namespace medtorch::MEDTORCH_ISA {
@@ -21,6 +22,8 @@ struct Blocks {
   Index depth(Index block) const noexcept { return least(terms - first(block), least(block_terms, unit - block % per_unit * block_terms)); }
 };
 
+constexpr Index fewest_shared_weights = 1 << 16;  // of one row: reading fewer takes less time than waking threads up
+
 // `matrices` products of (rows, terms) and (terms, outputs).
 struct Dense {
   Index matrices, rows, outputs;
@@ -36,7 +39,8 @@ struct Dense {
     const bool many = weights > (1 << 17);
     const Index fits = most<Index>(product_rows, (by_panels ? Index{1} << 20 : many ? Index{1} << 17 : Index{1} << 16) / row);
     const Index each = many ? 1 : 4;
-    const Index wanted = by_panels ? 1 : most<Index>(1, least(divide_up(each * threads, most<Index>(1, matrices)), (rows * weights) >> 19));
+    Index wanted = by_panels ? 1 : most<Index>(1, least(divide_up(each * threads, most<Index>(1, matrices)), (rows * weights) >> 19));
+    if (matrices == 1 && wanted > threads) wanted = round_up(wanted, Index{threads});
     chunk = most<Index>(1, least(fits, divide_up(rows, wanted)));
     if (chunk > product_rows) chunk = round_up(chunk, product_rows);
     chunk = least(chunk, most<Index>(1, rows));
@@ -44,6 +48,7 @@ struct Dense {
     chunk = most<Index>(1, divide_up(rows, chunks));
   }
 
+  bool few() const noexcept { return matrices == 1 && rows >= 1 && rows <= few_product_rows && chunks == 1 && outputs > 0; }
   Index block_step() const noexcept { return chunk * blocks.width; }
   Index left() const noexcept { return blocks.count * block_step(); }
   Index places() const noexcept { return round_up(2 * chunk, 16); }  // an Index takes two floats
@@ -79,6 +84,33 @@ inline void multiply_chunk(const Blocks& blocks, Index step, const Panel& p, Ind
   }
 }
 
+// Into how many parts rows are cut so that `threads` threads have nearly the same to do: 1 where panels do that.
+inline Index parts_of(Index panels, Index rows, Index threads) noexcept {
+  const auto idle = [&](Index parts) { return divide_up(panels * parts, threads) * threads - panels * parts; };
+  const Index most_parts = least(threads, rows / product_rows);
+  Index parts = 1;
+  while (parts < most_parts && 10 * idle(parts) > panels * parts) ++parts;
+  return parts;
+}
+
+// The wide panels [first, last) of all rows, R of them, some together.
+template <int R, typename End, typename Packed>
+void multiply_rows_of(const Dense& d, Index first, Index last, const float* left, const Index* at, const End& ending, const Packed& packed) noexcept {
+  constexpr int together = R == 1 ? 4 : 2;  // as many chains as hide how long each multiply-add takes
+  const auto end_of = [&](Index number) { return ending(Index{0}, number, Panel(d.outputs, number)); };
+  Index number = first;
+  for (; number + together <= last; number += together)
+    rows_panels<R, together>(d, left, at, packed(0, number), [&](Index i) { return end_of(number + i); });
+  for (; number < last; ++number) rows_panels<R, 1>(d, left, at, packed(0, number), [&](Index) { return end_of(number); });
+}
+
+template <typename End, typename Packed>
+void multiply_rows(const Dense& d, Index first, Index last, const float* left, const Index* at, const End& ending, const Packed& packed) noexcept {
+  if (d.rows == 1) multiply_rows_of<1>(d, first, last, left, at, ending, packed);
+  else if (d.rows == 2) multiply_rows_of<2>(d, first, last, left, at, ending, packed);
+  else multiply_rows_of<3>(d, first, last, left, at, ending, packed);
+}
+
 // copy(matrix, row, count, from_row, left, at): rows [row, row + count) of the left side into `left`, from row `from_row` of it on, and
 // where their results go into `at`. ending(matrix, number, panel): what becomes of a panel. packed(matrix, number): its weights, or null;
 // pack(matrix, number, panel, to): packs them.
@@ -95,6 +127,20 @@ void run_dense(const Dense& d, const Copy& copy, const End& ending, const Packed
     }
     multiply_chunk(d.blocks, d.block_step(), p, count, left, at, w, memory, ending(matrix, number, p));
   };
+  if (d.few() && !plain) {
+    Index* at = reinterpret_cast<Index*>(scratch + d.left());
+    copy(Index{0}, Index{0}, d.rows, Index{0}, scratch, at);
+    Slots slots(scratch + d.left() + d.places(), own, threads);
+    const Index wide = Panel(d.outputs, d.panels - 1).width == panel ? d.panels : d.panels - 1;
+    const Index shares = d.outputs * d.blocks.terms > fewest_shared_weights ? 2 * threads : 1;
+    parallel(d.panels, divide_up(d.panels, shares), [&](Index begin, Index end) {
+      multiply_rows(d, begin, least(end, wide), scratch, at, ending, packed);
+      if (end <= wide) return;
+      const Slot slot(slots);
+      run_panel(Index{0}, wide, d.rows, scratch, at, slot.data);
+    });
+    return;
+  }
   if (!d.by_panels) {
     const Index size = d.left() + d.places() + own;
     const auto places = [&](Index seat) { return reinterpret_cast<Index*>(scratch + seat * size + d.left()); };
@@ -116,9 +162,13 @@ void run_dense(const Dense& d, const Copy& copy, const End& ending, const Packed
         copy(matrix, row + begin, end - begin, begin, scratch, at);
       });
       Slots slots(scratch + d.left() + d.places(), own, threads);
-      parallel(d.panels, 1, [&](Index begin, Index end) {
+      const Index parts = plain ? 1 : parts_of(d.panels, count, threads);
+      parallel(d.panels * parts, 1, [&](Index begin, Index end) {
         const Slot slot(slots);
-        for (Index number = begin; number < end; ++number) run_panel(matrix, number, count, scratch, at, slot.data);
+        for (Index i = begin; i < end; ++i) {
+          const Index part = i % parts, first = count * part / parts, until = count * (part + 1) / parts;
+          run_panel(matrix, i / parts, until - first, scratch + first * d.blocks.width, at + first, slot.data);
+        }
       });
     }
 }

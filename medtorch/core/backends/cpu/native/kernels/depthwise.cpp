@@ -247,8 +247,9 @@ void run(const ConvShape& s, const float* x, const ConvWeights& weights, const E
   const RunGroup* groups = groups_for(s);
   const Index wanted = most<Index>(1, weight_floats / (taps * lanes)), vectors = divide_up(s.groups, lanes);
   const Index chunk = divide_up(vectors, divide_up(vectors, wanted)) * lanes, chunks = divide_up(s.groups, chunk);
-  const Index lines = most<Index>(1, least(s.count[1], divide_up(Index{1} << 17, taps * chunk * s.count[2]))), strips = divide_up(s.count[1], lines);
-  parallel(s.n * s.count[0] * chunks * strips, 1, [&](Index begin, Index end) {
+  const Index wanted_lines = most<Index>(1, least(s.count[1], divide_up(Index{1} << 17, taps * chunk * s.count[2])));
+  const Index strips = divide_up(s.count[1], wanted_lines), pairs = chunks * strips;
+  parallel(s.n * s.count[0] * pairs, 1, [&](Index begin, Index end) {
     Strip work{s, groups, {}, {}};
     Group& g = work.g;
     for (int d = 0; d < 3; ++d) {
@@ -262,14 +263,14 @@ void run(const ConvShape& s, const float* x, const ConvWeights& weights, const E
     g.activation = e.activation;
     g.alpha = e.alpha;
     for (Index at = begin; at < end; ++at) {
-      const Index strip = at % strips, c = at / strips % chunks * chunk, z = at / strips / chunks % s.count[0], n = at / strips / chunks / s.count[0];
+      const Index c = at % chunks * chunk, strip = at / chunks % strips, z = at / pairs % s.count[0], n = at / pairs / s.count[0];
       g.channels = least(chunk, s.groups - c);
       g.planes = taps_inside(s, 0, z);
       const Index from = n * s.x_image + c + (z * s.stride[0] - s.before[0]) * s.x_stride[0], to = n * s.y_image + z * s.y_stride[0] + c;
       work.at = {x + from, weights.packed + c, e.bias == nullptr ? nullptr : e.bias + c, e.residual == nullptr ? nullptr : e.residual + to, y + to};
       for (Index nr = 0; nr < pieces; ++nr) {
         const Index first = s.count[2] * nr / pieces;
-        work.run(strip * lines, least(s.count[1], (strip + 1) * lines), first, s.count[2] * (nr + 1) / pieces - first);
+        work.run(s.count[1] * strip / strips, s.count[1] * (strip + 1) / strips, first, s.count[2] * (nr + 1) / pieces - first);
       }
     }
   });

@@ -15,19 +15,27 @@ inline void rest() noexcept {
 #endif
 }
 
-// What threads of one region tell each other. Seats are numbered as threads come; each has memory of its own.
+// What threads of one region tell each other. Each seat has memory of its own, and begins with its own share of the pieces.
 class Helping {
  public:
   static constexpr Index most_seats = 64;
 
-  Helping(Index pieces, Index parts) noexcept : pieces_(pieces), parts_(parts) {}
+  Helping(Index pieces, Index parts, Index seats) noexcept : pieces_(pieces), parts_(parts), count_(seats) {
+    for (Index seat = 0; seat < seats; ++seat) {
+      seats_[seat].next_piece = pieces * seat / seats;
+      seats_[seat].last_piece = pieces * (seat + 1) / seats;
+    }
+  }
 
-  Index sit_down() noexcept { return __atomic_fetch_add(&seated_, 1, __ATOMIC_RELAXED); }
-
-  // The next piece, or -1 where all are taken.
-  Index take_piece() noexcept {
-    const Index piece = __atomic_fetch_add(&next_piece_, 1, __ATOMIC_RELAXED);
-    return piece < pieces_ ? piece : -1;
+  // The next piece of this seat's share, then of others', or -1 where all are taken.
+  Index take_piece(Index own) noexcept {
+    for (Index step = 0; step < count_; ++step) {
+      Seat& s = seats_[(own + step) % count_];
+      if (__atomic_load_n(&s.next_piece, __ATOMIC_RELAXED) >= s.last_piece) continue;
+      const Index piece = __atomic_fetch_add(&s.next_piece, 1, __ATOMIC_RELAXED);
+      if (piece < s.last_piece) return piece;
+    }
+    return -1;
   }
 
   // The piece of this seat is ready: anybody may take its parts.
@@ -52,12 +60,10 @@ class Helping {
 
  private:
   struct alignas(64) Seat {
-    Index piece = 0, next = Index{1} << 62;
+    Index piece = 0, next = Index{1} << 62, next_piece = 0, last_piece = 0;
   };
 
-  const Index pieces_, parts_;
-  alignas(64) Index next_piece_ = 0;
-  Index seated_ = 0;
+  const Index pieces_, parts_, count_;
   alignas(64) Index ready_ = 0;
   Seat seats_[most_seats];
 };
@@ -69,15 +75,14 @@ inline Index seats_of(Index threads) noexcept { return most<Index>(1, least(thre
 // `seat`, for the thread whose seat is `own`.
 template <typename Begin, typename Part>
 void share_out(Index pieces, Index parts, Index threads, const Begin& begin, const Part& part) noexcept {
-  Helping helping(pieces, parts);
   const Index seats = seats_of(threads);
+  Helping helping(pieces, parts, seats);
   parallel(seats, 1, [&](Index first, Index last) {
-    for (Index turn = first; turn < last; ++turn) {
-      const Index own = helping.sit_down();
+    for (Index own = first; own < last; ++own) {
       const auto work = [&](Index seat) {
         for (Index piece, nr; (nr = helping.take_part(seat, piece)) >= 0;) part(own, seat, piece, nr);
       };
-      for (Index piece; (piece = helping.take_piece()) >= 0; work(own)) {
+      for (Index piece; (piece = helping.take_piece(own)) >= 0; work(own)) {
         begin(own, piece);
         helping.publish(own, piece);
       }
