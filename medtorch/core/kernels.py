@@ -236,6 +236,21 @@ class Kernels(Protocol):
         alpha: float,
         out: Array | None,
     ) -> Array: ...
+    def conv_gated(
+        self,
+        input: Array,
+        gate: Array,
+        weight: Array,
+        bias: Array | None,
+        residual: Array | None,
+        stride: Shape,
+        padding: Pads,
+        dilation: Shape,
+        groups: int,
+        activation: str,
+        alpha: float,
+        out: Array | None,
+    ) -> Array: ...
     def conv_transpose_fused(
         self,
         input: Array,

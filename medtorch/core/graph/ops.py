@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, ClassVar
 from medtorch.core.ops.conv import Conv
 from medtorch.core.ops.conv_transpose import ConvTranspose
 from medtorch.core.ops.norm import Normalize
-from medtorch.core.ops.op import Array, Op
+from medtorch.core.ops.op import Array, Op, require
 from medtorch.core.shapes import Shape, broadcast_shapes
 from medtorch.core.spec import Spec
 from medtorch.core.windows import Pads
+from medtorch.errors import ShapeError
 
 if TYPE_CHECKING:
     from medtorch.core.kernels import Kernels
@@ -81,6 +82,27 @@ class ConvFused(Activated):
         geometry = (self.stride, self.padding, self.dilation, self.groups)
         input, weight, bias, residual = arrays
         return kernels.conv_fused(input, weight, bias, residual, *geometry, self.activation, self.alpha, out)
+
+
+class ConvGated(ConvFused):
+    """Convolution of the input times a gate by channel, + bias, + residual, activation.
+
+    Shapes    input (N, C, ...), gate (N, C, 1, ...), weight, bias and residual as of ConvFused
+    """
+
+    kernel = "conv_gated"
+
+    def check(
+        self, input: Spec, weight: Spec, bias: Spec | None, residual: Spec | None, gate: Spec | None = None
+    ) -> Spec:
+        fits = gate is not None and gate == input.with_shape((*input.shape[:2], *(1,) * (input.ndim - 2)))
+        require(fits, ShapeError, self, "gate needs one number for each channel", input=input, gate=gate)
+        return super().check(input, weight, bias, residual)
+
+    def write(self, kernels: Kernels, out: Array | None, *arrays: Array) -> Array:
+        geometry = (self.stride, self.padding, self.dilation, self.groups)
+        input, weight, bias, residual, gate = arrays
+        return kernels.conv_gated(input, gate, weight, bias, residual, *geometry, self.activation, self.alpha, out)
 
 
 class ConvTransposeFused(Activated):

@@ -134,7 +134,15 @@ def test_stats_are_plain_data():
 def test_threads_may_call_at_once(monkeypatch):
     class Writing(ReferenceKernels):
         writes = frozenset(
-            {"conv_fused", "conv_transpose_fused", "scale_shift", "add_activated", "activate", "copy_into"}
+            {
+                "conv_fused",
+                "conv_gated",
+                "conv_transpose_fused",
+                "scale_shift",
+                "add_activated",
+                "activate",
+                "copy_into",
+            }
         )
 
     kernels = Writing(np)

@@ -8,7 +8,7 @@ import pytest
 import medtorch
 from medtorch import nn
 from medtorch.core.graph.capture import capture
-from medtorch.core.graph.ops import NormalizeFused, Regroup
+from medtorch.core.graph.ops import ConvGated, NormalizeFused, Regroup
 from medtorch.core.graph.rewrite.affine import changes_numbers, fold_affine
 from medtorch.core.graph.rewrite.concatenations import nest_concatenations
 from medtorch.core.graph.rewrite.constants import fold_constants
@@ -19,6 +19,8 @@ from medtorch.core.graph.rewrite.lower import lower
 from medtorch.core.graph.rewrite.scale_shift import join_scale_shift
 from medtorch.core.graph.structure import taken_apart
 from medtorch.core.ops.norm import Normalize
+from medtorch.core.spec import Spec
+from medtorch.errors import ShapeError
 from medtorch.nn import functional as F
 from tests.core.graph.models import eager, gap, image, leaves, lively, tensor
 
@@ -54,6 +56,53 @@ def test_a_batch_norm_is_one_op_of_the_model_and_steps_that_passes_know(affine):
     for rewrites in ("all", "none"):
         compiled = medtorch.compile(model, x, rewrites=rewrites)
         assert compiled(x).numpy().tobytes() == eager(model, x).numpy().tobytes()
+
+
+# -- gates -------------------------------------------------------------------------------------------------------------
+
+
+class Gated(nn.Module):
+    def __init__(self, **conv):
+        super().__init__()
+        self.gate, self.conv = nn.Conv2d(6, 6, 1), nn.Conv2d(6, 4, **conv)
+
+    def forward(self, x):
+        return self.conv(x * self.gate(x.mean((2, 3), keepdim=True)).sigmoid())
+
+
+def test_a_gate_goes_into_the_convolution_of_places_behind_it_and_no_bit_changes():
+    model, x = Gated(kernel_size=1).eval(), image((2, 6, 9, 8))
+    compiled = medtorch.compile(model, x)
+    assert compiled.stats()["plan"]["rewrites"]["gates folded into convolutions"] == 1
+    assert compiled(x).numpy().tobytes() == eager(model, x).numpy().tobytes()
+
+
+@pytest.mark.parametrize(
+    "conv", [{"kernel_size": 3}, {"kernel_size": 1, "stride": 2}, {"kernel_size": 1, "padding": 1}]
+)
+def test_a_gate_before_windows_strides_or_padding_stays_a_step_of_its_own(conv):
+    model, x = Gated(**conv).eval(), image((2, 6, 9, 8))
+    compiled = medtorch.compile(model, x)
+    assert compiled.stats()["plan"]["rewrites"]["gates folded into convolutions"] == 0
+
+
+def test_a_gated_image_that_others_take_too_is_made():
+    model, x = Gated(kernel_size=1).eval(), image((1, 6, 4, 4))
+
+    def twice(x):
+        gated = x * model.gate(x.mean((2, 3), keepdim=True)).sigmoid()
+        return model.conv(gated), gated
+
+    assert medtorch.compile(twice, x).stats()["plan"]["rewrites"]["gates folded into convolutions"] == 0
+
+
+def test_a_gate_that_does_not_fit_is_refused_by_name():
+    op = ConvGated("none", 0.0, (1, 1), ((0, 0), (0, 0)), (1, 1), 1)
+    x, weight, gate = (
+        Spec(shape, medtorch.float32, medtorch.device("cpu")) for shape in ((1, 6, 4, 4), (2, 6, 1, 1), (1, 3, 1, 1))
+    )
+    with pytest.raises(ShapeError, match="gate needs one number for each channel"):
+        op.check(x, weight, None, None, gate)
 
 
 # -- dead code, identities, constants ----------------------------------------------------------------------------------

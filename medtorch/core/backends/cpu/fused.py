@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from medtorch.core.algorithms import ALGORITHMS, get_cpu_algorithms
-from medtorch.core.backends.cpu.base import all_float32
+from medtorch.core.backends.cpu.base import FLOAT32, all_float32
 from medtorch.core.backends.cpu.conv import ConvKernels, flat, numbers, three
 from medtorch.core.backends.reference.base import Array
 from medtorch.core.backends.reference.fused import FusedKernels as ReferenceFusedKernels
@@ -103,6 +103,7 @@ class FusedKernels(ConvKernels, ReferenceFusedKernels):
 
     writes: ClassVar[frozenset[str]] = ReferenceFusedKernels.writes | {
         "conv_fused",
+        "conv_gated",
         "conv_transpose_fused",
         "linear_fused",
     }
@@ -134,18 +135,61 @@ class FusedKernels(ConvKernels, ReferenceFusedKernels):
         alpha: float,
         out: Array | None,
     ) -> Array:
+        geometry = (stride, padding, dilation, groups)
+        y = self._conv(input, None, weight, bias, residual, *geometry, activation, alpha, out)
+        return super().conv_fused(input, weight, bias, residual, *geometry, activation, alpha, out) if y is None else y
+
+    def conv_gated(
+        self,
+        input: Array,
+        gate: Array,
+        weight: Array,
+        bias: Array | None,
+        residual: Array | None,
+        stride: Shape,
+        padding: Pads,
+        dilation: Shape,
+        groups: int,
+        activation: str,
+        alpha: float,
+        out: Array | None,
+    ) -> Array:
+        geometry, y = (stride, padding, dilation, groups), None
+        ones = (1,) * len(stride)
+        places = weight.shape[2:] == ones == stride and not any(map(any, padding)) and groups == 1
+        if places and gate.dtype == FLOAT32 and gate.shape == (*input.shape[:2], *ones) and _by_channel(gate):
+            y = self._conv(input, gate, weight, bias, residual, *geometry, activation, alpha, out)
+        if y is None:
+            y = super().conv_gated(input, gate, weight, bias, residual, *geometry, activation, alpha, out)
+        return y
+
+    def _conv(
+        self,
+        input: Array,
+        gate: Array | None,
+        weight: Array,
+        bias: Array | None,
+        residual: Array | None,
+        stride: Shape,
+        padding: Pads,
+        dilation: Shape,
+        groups: int,
+        activation: str,
+        alpha: float,
+        out: Array | None,
+    ) -> Array | None:
+        """None where native kernels do not take it."""
         count = window_outputs(input.shape[2:], weight.shape[2:], stride, padding, dilation)
         shape = (input.shape[0], weight.shape[0], *count)
         fits = all_float32(input, weight, bias, residual, out) and activation in ACTIVATIONS
         if not fits or not weight.size or (residual is not None and residual.shape != shape):
-            return super().conv_fused(
-                input, weight, bias, residual, stride, padding, dilation, groups, activation, alpha, out
-            )
+            return None
         direct = out is not None and (out.strides[1] == out.itemsize or shape[1] == 1)
         y: Array = out if direct else self.new_channels_last(shape)
         if residual is not None and not _lies_as(residual, y):
-            y = self.conv_fused(input, weight, bias, None, stride, padding, dilation, groups, "none", 0.0, y)
-            return self._finished(y, residual, activation, alpha, out)
+            geometry = (stride, padding, dilation, groups)
+            made = self._conv(input, gate, weight, bias, None, *geometry, "none", 0.0, y)
+            return None if made is None else self._finished(made, residual, activation, alpha, out)
         allowed = get_cpu_algorithms()
         algorithm = self.conv_algorithm(input.shape, weight.shape, stride, padding, dilation, groups, allowed)
         self.set.conv(
@@ -162,6 +206,7 @@ class FusedKernels(ConvKernels, ReferenceFusedKernels):
             alpha,
             ALGORITHMS.index(allowed),
             self.packed.of(weight, (groups, algorithm), lambda: self.set.pack_conv(three(weight), groups, algorithm)),
+            None if gate is None else three(gate),
         )
         return y if out is None or direct else self.copy_into(y, out)
 
@@ -285,6 +330,11 @@ class FusedKernels(ConvKernels, ReferenceFusedKernels):
             return None
         numbers = tuple(alpha if n is None else n for n in then[1])
         return out if self.set.map_into(out, name, arrays, (), then[0], numbers) else None
+
+
+def _by_channel(gate: Array) -> bool:
+    """Whether the numbers of an image lie side by side."""
+    return bool(gate.shape[1] == 1 or gate.strides[1] == gate.itemsize)
 
 
 def _lies_as(a: Array, b: Array) -> bool:

@@ -64,6 +64,25 @@ class FusedKernels(ActivationKernels, ConvKernels, ElementwiseKernels, MatmulKer
         y = self.conv(input, weight, bias, stride, padding, dilation, groups)
         return self._finished(y, residual, activation, alpha, out)
 
+    def conv_gated(
+        self,
+        input: Array,
+        gate: Array,
+        weight: Array,
+        bias: Array | None,
+        residual: Array | None,
+        stride: Shape,
+        padding: Pads,
+        dilation: Shape,
+        groups: int,
+        activation: str,
+        alpha: float,
+        out: Array | None,
+    ) -> Array:
+        """input (N, C, ...) times gate (N, C, 1, ...), and of that the convolution: two steps."""
+        geometry = (stride, padding, dilation, groups)
+        return self.conv_fused(self.mul(input, gate), weight, bias, residual, *geometry, activation, alpha, out)
+
     def conv_transpose_fused(
         self,
         input: Array,

@@ -18,6 +18,7 @@ from medtorch.core.graph.rewrite.concatenations import nest_concatenations
 from medtorch.core.graph.rewrite.constants import fold_constants
 from medtorch.core.graph.rewrite.dead import drop_dead
 from medtorch.core.graph.rewrite.epilogue import fuse_epilogues
+from medtorch.core.graph.rewrite.gates import fold_gates
 from medtorch.core.graph.rewrite.identities import drop_identities
 from medtorch.core.graph.rewrite.linear import lift_linear
 from medtorch.core.graph.rewrite.lower import lower
@@ -37,6 +38,7 @@ PASSES: tuple[Pass, ...] = (
     fold_constants,
     join_scale_shift,
     fuse_epilogues,
+    fold_gates,
     nest_concatenations,
     drop_identities,
     drop_dead,

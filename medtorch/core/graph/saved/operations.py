@@ -40,8 +40,8 @@ from medtorch.core.ops.op import Op, settled
 from medtorch.errors import FormatError, UnsupportedError
 
 _KNOWN: tuple[type[Op], ...] = (
-    *(fused.Activate, fused.AddActivated, fused.Arrange, fused.ConvFused, fused.ConvTransposeFused),
-    *(fused.LinearFused, fused.NormalizeFused, fused.Regroup, fused.ScaleShift),
+    *(fused.Activate, fused.AddActivated, fused.Arrange, fused.ConvFused, fused.ConvGated),
+    *(fused.ConvTransposeFused, fused.LinearFused, fused.NormalizeFused, fused.Regroup, fused.ScaleShift),
     *(activation.Elu, activation.Gelu, activation.Hardsigmoid, activation.Hardswish, activation.Hardtanh),
     *(activation.LeakyRelu, activation.LogSigmoid, activation.Mish, activation.Silu, activation.Softplus),
     *(arithmetic.Add, arithmetic.Sub, arithmetic.Mul, arithmetic.Div),

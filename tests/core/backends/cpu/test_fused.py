@@ -47,6 +47,46 @@ def test_a_convolution_gives_the_bits_of_its_parts(sets, conv, activation, with_
                 assert same_bits(found, expected)
 
 
+# Channels, outputs and size of images times a gate: by lines, copied, of one place, by panels.
+GATED = [(32, 16, 30), (24, 40, 9), (5, 3, 4), (70, 33, 1), (160, 200, 3)]
+
+
+@pytest.mark.parametrize(("channels", "outputs", "size"), GATED)
+def test_a_gate_gives_the_bits_of_a_product_before_the_convolution(sets, channels, outputs, size, rng):
+    places = ((1, 1), ((0, 0), (0, 0)), (1, 1), 1)
+    x, gate = numbers(rng, 2, channels, size, size), numbers(rng, 2, channels, 1, 1)
+    weight, bias, residual = (
+        numbers(rng, outputs, channels, 1, 1),
+        numbers(rng, outputs),
+        numbers(rng, 2, outputs, size, size),
+    )
+    first, *others = sets
+    expected = first.conv_fused(first.mul(x, gate), weight, bias, channels_last(residual), *places, "relu", 0.0, None)
+    for kernels in (first, *others):
+        for image in (x, channels_last(x)):
+            for r in (residual, channels_last(residual)):
+                found = kernels.conv_gated(image, gate, weight, bias, r, *places, "relu", 0.0, None)
+                assert same_bits(found, expected)
+        one = kernels.conv_gated(x[1:], gate[1:], weight, bias, residual[1:], *places, "relu", 0.0, None)
+        assert same_bits(one, expected[1:])
+
+
+def test_a_gate_before_a_window_is_a_step_of_its_own(widest, rng):
+    x, gate, weight = numbers(rng, 1, 8, 6, 5), numbers(rng, 1, 8, 1, 1), numbers(rng, 4, 8, 3, 3)
+    expected = widest.conv_fused(widest.mul(x, gate), weight, None, None, *PLACES, 1, "none", 0.0, None)
+    assert same_bits(widest.conv_gated(x, gate, weight, None, None, *PLACES, 1, "none", 0.0, None), expected)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3, 4])
+@pytest.mark.parametrize(("inputs", "outputs"), [(960, 300), (24, 72), (65, 16), (130, 129), (7, 5)])
+def test_a_few_rows_have_the_bits_of_the_same_rows_among_many(sets, inputs, outputs, rows, rng):
+    weight, x, bias = frozen(numbers(rng, outputs, inputs)), numbers(rng, 40, inputs), numbers(rng, outputs)
+    first = sets[0].linear_fused(x, weight, bias, None, "hardswish", 0.0, None)
+    for kernels in sets:
+        found = kernels.linear_fused(x[9 : 9 + rows].copy(), weight, bias, None, "hardswish", 0.0, None)
+        assert same_bits(found, first[9 : 9 + rows])
+
+
 # Kernel, stride, padding, dilation and size of the result of transposed convolutions of images of 9x8.
 TRANSPOSED = {
     "doubles": (2, 2, 0, 1, (18, 16)),

@@ -45,6 +45,13 @@ def test_conv_fused_is_convolution_then_bias_then_residual_then_activation(name,
         assert (whole[:, [0, -1]] == 77).all()
 
 
+def test_conv_gated_is_the_convolution_of_the_product_with_the_gate(rng):
+    x, gate, weight = f32(rng, 2, 3, 4, 4), f32(rng, 2, 3, 1, 1), f32(rng, 5, 3, 1, 1)
+    found = KERNELS.conv_gated(x, gate, weight, None, None, *POINTWISE, "none", 0.0, None)
+    wanted = np.einsum("nchw,oc->nohw", x.astype(np.float64) * gate, weight[:, :, 0, 0].astype(np.float64))
+    np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-4)
+
+
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_conv_transpose_fused_is_the_transposed_convolution_then_the_rest(name, rng):
     x, weight, bias = f32(rng, 2, 3, 4, 4), f32(rng, 3, 5, 1, 1), f32(rng, 5)

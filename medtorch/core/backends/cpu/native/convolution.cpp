@@ -27,7 +27,7 @@ bool pads(const ConvShape& s) {
 
 // Kernels of one place read pixels that lie side by side where they are.
 bool reads_in_place(const ConvShape& s) {
-  bool plain = s.groups == 1 && s.taps() == 1 && (s.inputs == 16 || s.inputs == 32 || s.inputs == 64) && s.x_stride[2] == s.inputs;
+  bool plain = s.gate == nullptr && s.groups == 1 && s.taps() == 1 && (s.inputs == 16 || s.inputs == 32 || s.inputs == 64) && s.x_stride[2] == s.inputs;
   for (int d = 0; d < 3; ++d) plain = plain && s.stride[d] == 1 && s.before[d] == 0 && s.count[d] <= s.size[d];
   return plain && s.count[2] >= shortest_line;
 }

@@ -71,6 +71,15 @@ void check_end(const MaybeInput& residual, const Output& y, int activation) {
   require(activation >= 0 && activation < static_cast<int>(Activation::count), "conv: no such activation");
 }
 
+void check_gate(const Input& gate, const ConvShape& s) {
+  require(gate.ndim() == 5 && size(gate, 0) == s.n && size(gate, 1) == s.inputs && size(gate, 2) * size(gate, 3) * size(gate, 4) == 1,
+          "conv: the gate needs one number for each channel of x");
+  require(size(gate, 1) == 1 || gate.stride(1) == 1, "conv: the gate must have its channels side by side");
+  bool places = s.groups == 1 && s.taps() == 1;
+  for (int d = 0; d < 3; ++d) places = places && s.before[d] == 0 && (s.count[d] - 1) * s.stride[d] < s.size[d];
+  require(places, "conv: a gate needs a kernel of one place, inside of the image");
+}
+
 ConvWeight weight_of(const Input& weight, Index groups) {
   return {weight.data(), size(weight, 0) / groups * weight.stride(0), weight.stride(0), weight.stride(1),
           {weight.stride(2), weight.stride(3), weight.stride(4)}};
@@ -123,7 +132,7 @@ const char* algorithm_of(const KernelSet&, Index inputs, Index outputs, const Si
   return name_of(conv_algorithm(s, allowed(algorithms)));
 }
 
-// Accesses: x, weight, bias, residual, y.
+// Accesses: x, weight, bias, residual, y, gate.
 struct ConvCall {
   KernelSet set;
   Convolution shape;
@@ -136,23 +145,28 @@ struct ConvCall {
     c.end.bias = numbers_at(at[2]);
     c.end.residual = numbers_at(at[3]);
     c.y = numbers_at(at[4]);
+    c.shape.gate = numbers_at(at[5]);
     convolve(set, c);
   }
 };
 
 void conv(const KernelSet& set, const Input& x, const Input& weight, const MaybeInput& bias, const MaybeInput& residual, const Output& y,
           const Sizes& stride, const Sizes& before, const Sizes& dilation, Index groups, int activation, float alpha, int algorithms,
-          const MaybePacked& packed) {
+          const MaybePacked& packed, const MaybeInput& gate) {
   check_image(weight, "conv: weight needs 5 dims");
   const Window w{{size(weight, 2), size(weight, 3), size(weight, 4)}, stride, before, dilation, groups};
   check_arrays(x, weight, bias, y, w, size(weight, 1), size(weight, 0) / std::max<Index>(1, groups));
   check_end(residual, y, activation);
   const Epilogue e{nullptr, nullptr, static_cast<Activation>(activation), alpha};
-  const ConvShape s = shape_of(x, y, w);
+  ConvShape s = shape_of(x, y, w);
+  if (gate) {
+    check_gate(*gate, s);
+    s.gate_image = gate->stride(0);
+  }
   const ConvAlgorithm chosen = conv_algorithm(s, allowed(algorithms));
   const float* const ready = packed_data(packed, set, name_of(chosen), packed_shape(weight, groups));
   const bool reads_weight = ready == nullptr || chosen != ConvAlgorithm::direct;  // Winograd's may have to compute an image directly
-  launch({reads(x), reads_weight ? reads(weight) : nothing(), reads(bias), reads(residual), writes(y)}, true,
+  launch({reads(x), reads_weight ? reads(weight) : nothing(), reads(bias), reads(residual), writes(y), reads(gate)}, true,
          ConvCall{set, {copy_of(x), s, weight_of(weight, groups), ready, chosen, e, nullptr}, packed});
 }
 
@@ -347,7 +361,7 @@ void conv_weight_grad(const KernelSet& set, const Input& x, const Input& dy, con
 void bind_conv(KernelSetClass& set) {
   set.def("conv", &conv, nb::arg("x"), nb::arg("weight"), nb::arg("bias").none(), nb::arg("residual").none(), nb::arg("y"), nb::arg("stride"),
           nb::arg("before"), nb::arg("dilation"), nb::arg("groups"), nb::arg("activation"), nb::arg("alpha"),
-          nb::arg("algorithms"), nb::arg("packed").none() = nb::none());
+          nb::arg("algorithms"), nb::arg("packed").none() = nb::none(), nb::arg("gate").none() = nb::none());
   set.def("pack_conv", &pack_conv, nb::arg("weight"), nb::arg("groups"), nb::arg("algorithm"), nb::rv_policy::take_ownership);
   set.def("conv_input_grad", &conv_input_grad, nb::arg("dy"), nb::arg("weight"), nb::arg("bias").none(), nb::arg("dx"), nb::arg("stride"),
           nb::arg("before"), nb::arg("dilation"), nb::arg("groups"), nb::arg("algorithms"), nb::arg("residual").none() = nb::none(),

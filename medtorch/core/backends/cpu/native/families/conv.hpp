@@ -17,6 +17,9 @@ struct ConvShape {
   Index size[3], count[3], kernel[3], stride[3], before[3], dilation[3];
   Index x_image, x_stride[3], y_image, y_stride[3];
   bool stretches;  // all windows are inside of the image
+  // Null, or by what the channels of x are multiplied before all else, `gate_image` floats from image to image: of kernels of one place alone.
+  const float* gate;
+  Index gate_image;
 
   Index taps() const noexcept { return kernel[0] * kernel[1] * kernel[2]; }
   Index pixels() const noexcept { return count[0] * count[1] * count[2]; }

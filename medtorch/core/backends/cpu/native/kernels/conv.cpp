@@ -66,6 +66,15 @@ void copy_window(const ConvShape& s, const Blocks& blocks, const float* image, c
   }
 }
 
+// `count` floats times others.
+void copy_products(const float* from, const float* by, Index count, float* to) noexcept {
+  constexpr Index lanes = Vec::lanes;
+  Index i = 0;
+  for (; i + lanes <= count; i += lanes) (Vec::load(from + i) * Vec::load(by + i)).store(to + i);
+  const int left = static_cast<int>(count - i);
+  if (left > 0) (Vec::load(from + i, left) * Vec::load(by + i, left)).store(to + i, left);
+}
+
 // Whether windows are single places, none of them outside of the image.
 bool reads_points(const ConvShape& s) noexcept {
   bool points = s.taps() == 1;
@@ -79,7 +88,7 @@ struct Windows {
   bool points;
 
   // The places [first, first + count), line by line.
-  void copy_points(const float* image, Index first, Index count, Index row, float* left, Index* at) const noexcept {
+  void copy_points(const float* image, const float* gate, Index first, Index count, Index row, float* left, Index* at) const noexcept {
     const Index step = s.stride[2] * s.x_stride[2], width = d.blocks.width;
     for (Index done = 0; done < count;) {
       const Index x = (first + done) % s.count[2], y = (first + done) / s.count[2] % s.count[1], z = (first + done) / s.count[2] / s.count[1];
@@ -89,7 +98,10 @@ struct Windows {
         const Index depth = d.blocks.depth(block);
         const float* part = from + d.blocks.first(block);
         float* to = left + block * d.block_step() + (row + done) * width;
-        for (Index i = 0; i < length; ++i) copy_floats(part + i * step, depth, to + i * width);
+        if (gate == nullptr)
+          for (Index i = 0; i < length; ++i) copy_floats(part + i * step, depth, to + i * width);
+        else
+          for (Index i = 0; i < length; ++i) copy_products(part + i * step, gate + d.blocks.first(block), depth, to + i * width);
       }
       for (Index i = 0; i < length; ++i) at[row + done + i] = place + i * s.y_stride[2];
       done += length;
@@ -97,8 +109,8 @@ struct Windows {
   }
 
   // The windows of places [first, first + count).
-  void copy(const float* image, Index first, Index count, Index row, float* left, Index* at) const noexcept {
-    if (points) return copy_points(image, first, count, row, left, at);
+  void copy(const float* image, const float* gate, Index first, Index count, Index row, float* left, Index* at) const noexcept {
+    if (points) return copy_points(image, gate, first, count, row, left, at);
     Index place[3] = {first / (s.count[1] * s.count[2]), first / s.count[2] % s.count[1], first % s.count[2]};
     for (Index i = 0; i < count; ++i) {
       const Index start[3] = {place[0] * s.stride[0] - s.before[0], place[1] * s.stride[1] - s.before[1], place[2] * s.stride[2] - s.before[2]};
@@ -142,7 +154,8 @@ void run(const ConvShape& s, const float* x, const ConvWeights& weights, const E
   const Windows windows{s, d, reads_points(s)};
   const Index terms = s.terms(), group_size = packed_group(s.outputs, terms);
   const auto copy = [&](Index matrix, Index row, Index count, Index from_row, float* left, Index* at) {
-    windows.copy(x + matrix / s.groups * s.x_image + matrix % s.groups * s.inputs, row, count, from_row, left, at);
+    const Index n = matrix / s.groups;
+    windows.copy(x + n * s.x_image + matrix % s.groups * s.inputs, s.gate == nullptr ? nullptr : s.gate + n * s.gate_image, row, count, from_row, left, at);
   };
   const auto ending = [&](Index matrix, Index number, const Panel& p) {
     const Index first = matrix % s.groups * s.outputs + number * panel, place = matrix / s.groups * s.y_image + first;
