@@ -19,6 +19,7 @@ from medtorch.core.graph.ops import (
     AddActivated,
     Arrange,
     ConvFused,
+    ConvGated,
     ConvTransposeFused,
     LinearFused,
     NormalizeFused,
@@ -81,7 +82,7 @@ def _all(op: Any, shapes: Shapes) -> Parts:
 
 
 def _product(op: Any, shapes: Shapes) -> Parts:
-    """A residual lies as the result."""
+    """A residual lies as the result, a gate has images as the input has."""
     x, weight, _, *residual = shapes
     fits = x is not None and weight is not None and len(x) >= 2
     if not isinstance(op, LinearFused):
@@ -158,7 +159,7 @@ def _attention(op: ScaledDotProductAttention, shapes: Shapes) -> Parts:
 
 
 _RULES: dict[type[Op], Callable[[Any, Shapes], Parts]] = {
-    **dict.fromkeys((Conv, ConvFused, ConvTransposeFused, LinearFused), _product),
+    **dict.fromkeys((Conv, ConvFused, ConvGated, ConvTransposeFused, LinearFused), _product),
     **dict.fromkeys((AddActivated, arithmetic.Add, arithmetic.Sub, arithmetic.Mul, arithmetic.Div), _elementwise),
     **dict.fromkeys((arithmetic.Maximum, arithmetic.Minimum, arithmetic.Pow, Where), _elementwise),
     **dict.fromkeys((Activate, Clone, Regroup, Reshape), _all),
