@@ -37,6 +37,11 @@ IMAGE = (IMAGES, 4, 5, 7)
 ALONE = [
     (fused.ConvFused("relu", 0.0, (1, 1), PADS, (1, 1), 1), [IMAGE, (3, 4, 3, 3), (3,), (IMAGES, 3, 5, 7)]),
     (fused.ConvFused("none", 0.0, (2, 2), PADS, (1, 1), 4), [IMAGE, (4, 1, 3, 3), None, None]),
+    (
+        fused.ConvGated("silu", 0.0, (1, 1), ((0, 0), (0, 0)), (1, 1), 1),
+        [IMAGE, (3, 4, 1, 1), (3,), (IMAGES, 3, 5, 7), (IMAGES, 4, 1, 1)],
+    ),
+    (fused.ConvGated("none", 0.0, (1, 1), PADS, (1, 1), 1), [IMAGE, (3, 4, 3, 3), None, None, (IMAGES, 4, 1, 1)]),
     (Conv((1, 1), PADS, (1, 1), 1), [IMAGE, (3, 4, 3, 3), (3,)]),
     (fused.ConvTransposeFused("none", 0.0, (2, 2), PADS, (1, 1), 1, (9, 13)), [IMAGE, (4, 2, 3, 3), (2,), None]),
     (fused.LinearFused("gelu", 0.0), [(3 * IMAGES, 4), (5, 4), (5,), (3 * IMAGES, 5)]),
