@@ -21,6 +21,9 @@ from medtorch.core.shapes import Shape
 from medtorch.core.windows import Pads, window_outputs
 from medtorch.errors import BackendError
 
+MOST_FEW_OUTPUTS = 8
+"""Convolutions to that many channels or fewer run vectors over results and know no gates."""
+
 ENDINGS: dict[str, tuple[str, tuple[float | None, ...]]] = {
     "none": ("", ()),
     "relu": ("relu", ()),
@@ -157,6 +160,7 @@ class FusedKernels(ConvKernels, ReferenceFusedKernels):
         geometry, y = (stride, padding, dilation, groups), None
         ones = (1,) * len(stride)
         places = weight.shape[2:] == ones == stride and not any(map(any, padding)) and groups == 1
+        places = places and weight.shape[0] > MOST_FEW_OUTPUTS
         if places and gate.dtype == FLOAT32 and gate.shape == (*input.shape[:2], *ones) and _by_channel(gate):
             y = self._conv(input, gate, weight, bias, residual, *geometry, activation, alpha, out)
         if y is None:
