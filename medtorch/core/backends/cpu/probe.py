@@ -8,7 +8,7 @@ from types import ModuleType
 
 from medtorch.errors import BackendError
 
-INTERFACE = 7
+INTERFACE = 8
 """What Python calls of the native module. Whoever changes a binding raises it here and in native/module.cpp."""
 
 

@@ -17,7 +17,7 @@ constexpr const char* compiler = "GCC " __VERSION__;
 #endif
 
 // What Python calls: medtorch/core/backends/cpu/probe.py expects this number. Whoever changes a binding raises both.
-constexpr int interface = 7;
+constexpr int interface = 8;
 
 NB_MODULE(_native, module) {
   nb::set_leak_warnings(false);  // the kernels of a process live as long as it does
