@@ -7,6 +7,7 @@ from medtorch.core.graph.accuracy import compare, largest_gap
 from medtorch.core.graph.arena import Life
 from medtorch.core.graph.capture import capture, check_evaluation
 from medtorch.core.graph.compiled import Compiled
+from medtorch.core.graph.images import _along
 from medtorch.core.graph.native_program import NativeProgram
 from medtorch.core.graph.saved.checks import fields_of
 from medtorch.core.graph.state import _check
@@ -15,6 +16,7 @@ from tests.falsifiers.seeding import Seeding, falsifies
 BITS = "tests/core/graph/test_bits.py"
 CAPTURE = "tests/core/graph/test_capture.py"
 COMPILED = "tests/core/graph/test_compiled.py"
+IMAGES = "tests/core/graph/test_images.py"
 FUSED = "tests/core/backends/reference/test_fused.py"
 RELEASE = "tests/core/graph/test_release.py"
 MEMORY = "tests/core/graph/test_memory.py"
@@ -97,3 +99,8 @@ def test_a_residual_that_is_left_out(fault: Seeding):
 @falsifies("REQ-F-CMP-011", noticed_by=f"{RELEASE}::test_other_inputs_and_saving_are_refused_once_the_memory_is_gone")
 def test_a_plan_that_is_made_of_a_model_without_memory(fault: Seeding):
     fault.edit(Compiled._refuse_released, "if self._released:", "if False:")
+
+
+@falsifies("REQ-F-CMP-012", noticed_by=f"{IMAGES}::test_whatever_may_mix_images_is_said_to[softmax-0]")
+def test_a_softmax_over_the_batch_that_is_cut_into_images(fault: Seeding):
+    fault.edit(_along, "op.dim % ndim != 0", "True")

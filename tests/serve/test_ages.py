@@ -27,6 +27,7 @@ LINES = {
     "arithmetic-3": ("043c2c594db68bd61536630ecb9f21f750927b84aa8626f81ee6b484b8b2e3cd", "medtorch-cpu-3-default"),
     "arithmetic-4": ("da901ca62db6b8a489ae985d62f787a529381fb0470c427d15ae91ccdf44f319", "medtorch-cpu-4-default"),
     "arithmetic-5": ("ee0b58d5b6971401bda71ff7b5f3dd5bc2859792582bd0c254074335c35d1092", "medtorch-cpu-5-default"),
+    "arithmetic-6": ("4a5946389d5a6407a9d78c8454165bc123d032cf4bdfb3414de3d6fd1a611229", "medtorch-cpu-6-default"),
 }
 WEIGHTS = "6b0a671d50d819110d5f2e64439a9bd54817b7dfa2aee54dae783477692710ae"
 MASK = "d69aa4c9ca270209ad91e5674cdf86c22f942f4c3452e49e8583c42fed295c89"

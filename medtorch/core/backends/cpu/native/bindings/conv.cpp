@@ -71,13 +71,14 @@ void check_end(const MaybeInput& residual, const Output& y, int activation) {
   require(activation >= 0 && activation < static_cast<int>(Activation::count), "conv: no such activation");
 }
 
-void check_gate(const Input& gate, const ConvShape& s) {
+void check_gate(const Input& gate, const ConvShape& s, const KernelSet& set) {
   require(gate.ndim() == 5 && size(gate, 0) == s.n && size(gate, 1) == s.inputs && size(gate, 2) * size(gate, 3) * size(gate, 4) == 1,
           "conv: the gate needs one number for each channel of x");
   require(size(gate, 1) == 1 || gate.stride(1) == 1, "conv: the gate must have its channels side by side");
   bool places = s.groups == 1 && s.taps() == 1;
   for (int d = 0; d < 3; ++d) places = places && s.before[d] == 0 && (s.count[d] - 1) * s.stride[d] < s.size[d];
   require(places, "conv: a gate needs a kernel of one place, inside of the image");
+  require(&conv_table(set, s, ConvAlgorithm::direct) == &set->conv, "conv: a gate needs more than 8 results");
 }
 
 ConvWeight weight_of(const Input& weight, Index groups) {
@@ -160,7 +161,7 @@ void conv(const KernelSet& set, const Input& x, const Input& weight, const Maybe
   const Epilogue e{nullptr, nullptr, static_cast<Activation>(activation), alpha};
   ConvShape s = shape_of(x, y, w);
   if (gate) {
-    check_gate(*gate, s);
+    check_gate(*gate, s, set);
     s.gate_image = gate->stride(0);
   }
   const ConvAlgorithm chosen = conv_algorithm(s, allowed(algorithms));
