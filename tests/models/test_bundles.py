@@ -38,7 +38,7 @@ SEGMENTERS = {
     "swin_unetr": {**FLAT, "feature_size": 12},
     "unetr": {**FLAT, "img_size": 64, "feature_size": 4, "hidden_size": 24, "mlp_dim": 32, "num_heads": 4},
     "smp_deeplabv3": {**SMP, "decoder_channels": 16},
-    "smp_deeplabv3plus": {**SMP, "decoder_channels": 16},
+    "smp_deeplabv3plus": {**SMP, "decoder_channels": 8},
     "smp_fpn": SMP,
     "smp_linknet": SMP,
     "smp_unet": {**SMP, "decoder_channels": [32, 16, 8, 8, 8]},
