@@ -10,7 +10,7 @@ FROM ${BASE_IMAGE} AS deps
 ARG PYTHON_VERSION=3.11
 RUN python3 -c "import sys; found = '%d.%d' % sys.version_info[:2]; sys.exit(found != '${PYTHON_VERSION}' and 'the base image has Python ' + found + ', the wheels are for ${PYTHON_VERSION}')"
 ENV SOURCE_DATE_EPOCH=0 PYTHONHASHSEED=0 PYTHONDONTWRITEBYTECODE=1 PIP_NO_INDEX=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
-# NumPy's own tests stay, as its record of files says, but are not compiled: no service imports them.
+# NumPy's own tests and its tools for Fortran and testing stay, as its record of files says, but are not compiled: no service imports them.
 # The list of digests is what the build cache sees of the wheels: a mount is no part of its key.
 COPY source/requirements/image.txt source/requirements/image-validate.txt wheels/SHA256SUMS /requirements/
 RUN --mount=type=bind,source=wheels,target=/wheels \
@@ -19,7 +19,7 @@ RUN --mount=type=bind,source=wheels,target=/wheels \
  && pip="/opt/medtorch/bin/python $(echo /wheels/pip-*.whl)/pip install --no-compile --find-links /wheels" \
  && $pip --require-hashes -r /requirements/image.txt \
  && $pip --no-deps /wheels/medtorch-*.whl \
- && /opt/medtorch/bin/python -m compileall -q -x '/numpy/(.*/)?tests/' --invalidation-mode unchecked-hash /opt/medtorch/lib
+ && /opt/medtorch/bin/python -m compileall -q -x '/numpy/((.*/)?tests|f2py|testing)/' --invalidation-mode unchecked-hash /opt/medtorch/lib
 
 # ---- tools: what the tests need, in an environment beside the one under test, which stays as it ships -----------------------
 FROM deps AS tools

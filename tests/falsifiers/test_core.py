@@ -10,7 +10,7 @@ from medtorch.core.creation import _like
 from medtorch.core.cuda import get_device_capability, manual_seed
 from medtorch.core.dtypes import promote_types
 from medtorch.core.forward import _viewed, make_dual
-from medtorch.core.inplace import guard
+from medtorch.core.inplace import _guard_recorded
 from medtorch.core.laid_out import is_view_in_torch, refuse_change
 from medtorch.core.modes import no_grad
 from medtorch.core.ops.arithmetic import Mul
@@ -56,7 +56,7 @@ def test_a_saved_value_that_may_change(fault: Seeding):
 
 @falsifies("REQ-F-AUT-003", noticed_by=f"{AUTOGRAD}::TestInPlace::test_leaves_are_protected_while_recording")
 def test_a_leaf_that_may_be_changed_while_recording(fault: Seeding):
-    fault.edit(guard, "if owner.requires_grad and owner.grad_fn is None:", "if False:")
+    fault.edit(_guard_recorded, "if owner.requires_grad and owner.grad_fn is None:", "if False:")
 
 
 @falsifies("REQ-F-AUT-010", noticed_by=f"{FORWARD}::test_a_view_moves_with_its_base")
