@@ -1,7 +1,8 @@
 """How many multiply-adds the products of a graph have, by their definition and by the algorithms chosen for them.
 
 Products are convolutions, transposed convolutions, linear maps, matrix products and attention. What else a graph does
-counts as nothing: at a machine's peak the chosen ones take a time that no program for these algorithms goes below.
+counts as nothing: at a machine's peak the chosen ones take a time that a program for these algorithms cannot go below,
+unless it leaves products with padding out, which count here.
 
 Requires  REQ-F-CMP-007
 """
