@@ -145,7 +145,7 @@ def _frugal(kernels: Kernels) -> Iterator[None]:
         yield
     finally:
         kernels.native.hold_memory(True)
-        kernels.native.trim_memory()
+        trim(kernels)
 
 
 def _check(program: Program | NativeProgram, arrays: list[Array], wanted: tuple[Array, ...], when: str) -> None:

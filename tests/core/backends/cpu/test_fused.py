@@ -7,6 +7,8 @@ import gc
 import numpy as np
 import pytest
 
+from medtorch.core.backends.cpu.conv import numbers as whole
+from medtorch.core.backends.cpu.conv import three
 from tests.core.backends.cpu.arrays import channels_last, numbers, same_bits
 
 pytestmark = pytest.mark.requirement("REQ-F-OPS-300", "REQ-F-OPS-301")
@@ -69,6 +71,33 @@ def test_a_gate_gives_the_bits_of_a_product_before_the_convolution(sets, channel
                 assert same_bits(found, expected)
         one = kernels.conv_gated(x[1:], gate[1:], weight, bias, residual[1:], *places, "relu", 0.0, None)
         assert same_bits(one, expected[1:])
+
+
+@pytest.mark.parametrize(
+    ("outputs", "kernel", "gate", "said"),
+    [
+        (16, 1, (1, 4, 1, 1), "the gate needs one number for each channel of x"),
+        (16, 1, (1, 8, 2, 1), "the gate needs one number for each channel of x"),
+        (16, 3, (1, 8, 1, 1), "a gate needs a kernel of one place, inside of the image"),
+        (8, 1, (1, 8, 1, 1), "a gate needs more than 8 outputs"),
+    ],
+)
+def test_kernels_refuse_gates_that_they_cannot_multiply_in(widest, outputs, kernel, gate, said, rng):
+    x, weight = numbers(rng, 1, 8, 6, 5), numbers(rng, outputs, 8, kernel, kernel)
+    y = channels_last(np.empty((1, outputs, 7 - kernel, 6 - kernel), np.float32))
+    geometry = (whole((1, 1), 1), whole((0, 0), 0), whole((1, 1), 1))
+    arrays = (three(x), three(weight), None, None, three(y))
+    with pytest.raises(ValueError, match=rf"^conv: {said}$"):
+        widest.set.conv(*arrays, *geometry, 1, 0, 0.0, 0, None, three(numbers(rng, *gate)))
+
+
+def test_a_gate_whose_channels_do_not_lie_side_by_side_is_refused(widest, rng):
+    x, weight, gate = numbers(rng, 1, 8, 6, 5), numbers(rng, 16, 8, 1, 1), numbers(rng, 1, 16, 1, 1)[:, ::2]
+    y = channels_last(np.empty((1, 16, 6, 5), np.float32))
+    geometry = (whole((1, 1), 1), whole((0, 0), 0), whole((1, 1), 1))
+    arrays = (three(x), three(weight), None, None, three(y))
+    with pytest.raises(ValueError, match=r"^conv: the gate must have its channels side by side$"):
+        widest.set.conv(*arrays, *geometry, 1, 0, 0.0, 0, None, three(gate))
 
 
 def test_a_gate_before_a_window_is_a_step_of_its_own(widest, rng):

@@ -78,7 +78,7 @@ void check_gate(const Input& gate, const ConvShape& s, const KernelSet& set) {
   bool places = s.groups == 1 && s.taps() == 1;
   for (int d = 0; d < 3; ++d) places = places && s.before[d] == 0 && (s.count[d] - 1) * s.stride[d] < s.size[d];
   require(places, "conv: a gate needs a kernel of one place, inside of the image");
-  require(&conv_table(set, s, ConvAlgorithm::direct) == &set->conv, "conv: a gate needs more than 8 results");
+  require(&conv_table(set, s, ConvAlgorithm::direct) == &set->conv, "conv: a gate needs more than 8 outputs");
 }
 
 ConvWeight weight_of(const Input& weight, Index groups) {
